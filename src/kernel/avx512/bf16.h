@@ -1,0 +1,12 @@
+/* What kernels_bf16.c, compiled with AVX512_BF16, gives to the table in kernels.c, compiled without. */
+#ifndef LOAM_KERNEL_BF16_H
+#define LOAM_KERNEL_BF16_H
+
+#include "kernel/ops.h"
+
+void loam_to_bf16_avx512(const float *x, int64_t x_stride, int64_t m, int64_t k, void *y, size_t y_stride);
+/* As loam_kernels.matmul, for BF16 weights and LOAM_ACT_BF16. */
+void loam_matmul_bf16_avx512(const loam_packed *w, int64_t g0, int64_t n_groups, const void *act, size_t act_stride,
+                             int64_t m, float *y, int64_t y_stride);
+
+#endif

@@ -1,0 +1,102 @@
+/* The table of operations that every instruction set fills: ref/ (the specification, plain loops), avx2/, avx512/.
+ * Kernels take pointers, strides, counts and ranges; they never allocate, lock, log or fail. Whoever calls them has
+ * checked the shapes. Each output row (and column) is computed by the same sequence of float operations whatever the
+ * other rows, the range or the batch are: results do not depend on how the work was cut. */
+#ifndef LOAM_KERNEL_OPS_H
+#define LOAM_KERNEL_OPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cpu.h"
+#include "kernel/dtype.h"
+#include "kernel/pack.h"
+
+/* Activations as the matmul of a weight type wants them. */
+typedef enum loam_act {
+    LOAM_ACT_F32,  /* [k] f32 */
+    LOAM_ACT_BF16, /* [k padded to even] bf16 (AVX512_BF16 with BF16 weights) */
+    LOAM_ACT_Q8,   /* [k/32] loam_act_block, with quantised weights */
+    LOAM_ACT_COUNT
+} loam_act;
+
+/* 32 activations in 8 bits: x ≈ scale·q, |q| ≤ 127. The sums pay for zero points and mins of the weights. */
+typedef struct loam_act_block {
+    int8_t q[32];
+    float scale;
+    float scaled_sum;    /* scale · Σq */
+    int32_t sum;         /* Σq */
+    int16_t half_sum[2]; /* Σ of q[0..15] and of q[16..31] */
+} loam_act_block;
+#define LOAM_ACT_TINY 1e-30f /* a block with no larger activation counts as zeros: 127/largest must stay finite */
+
+enum {
+    LOAM_MATMUL_MAX_GROUPS = 16,     /* column groups in one call */
+    LOAM_MATMUL_SCRATCH = 96 * 1024, /* bytes that a call may use, 64-byte aligned */
+    LOAM_ATTENTION_MAX_ROWS = 48,    /* query rows (tokens × heads of the group) in one call */
+    LOAM_ATTENTION_BLOCK = 64,       /* positions between two rescalings; aligned to absolute positions */
+    LOAM_MAX_HEAD_DIM = 512,
+    LOAM_ATTENTION_SCRATCH = LOAM_ATTENTION_MAX_ROWS * (LOAM_ATTENTION_BLOCK + 2 * LOAM_MAX_HEAD_DIM + 16) * 4,
+};
+
+/* One KV head against the query heads that share it (grouped-query attention), for consecutive tokens of a sequence. */
+typedef struct loam_attention_task {
+    const float *q; /* token t, head h of the group at q + t·q_stride + h·head_dim */
+    float *out;     /* laid out likewise with out_stride */
+    int64_t q_stride, out_stride;
+    const uint16_t *k;               /* f16 [positions/16][head_dim][16] */
+    const uint16_t *v;               /* f16 [positions][v_stride], v_stride = head_dim rounded up to 16, padding zero */
+    int n_tokens, n_heads, head_dim; /* n_tokens · n_heads ≤ LOAM_ATTENTION_MAX_ROWS */
+    int pos;                         /* of the first token; token t sees positions 0..pos+t */
+    int window;                      /* > 0: only the last `window` positions, itself included */
+    float scale;                     /* of the scores, usually 1/√head_dim */
+} loam_attention_task;
+
+typedef struct loam_kernels {
+    loam_cpu_level level;
+    bool bf16_dot; /* BF16 weights take LOAM_ACT_BF16 */
+
+    /* y[i][0..k/32) = quantised x[i], m rows; strides in elements of x and bytes of y. */
+    void (*quantize_q8)(const float *x, int64_t x_stride, int64_t m, int64_t k, void *y, size_t y_stride);
+    void (*to_bf16)(const float *x, int64_t x_stride, int64_t m, int64_t k, void *y, size_t y_stride);
+
+    /* y[i][c] = Σ_k x[i][k] · W[16·g0 + c][k] for m rows and 16·n_groups columns (n_groups ≤ LOAM_MATMUL_MAX_GROUPS;
+     * columns past n come out as zero). act is of loam_kernels_act(w->dtype); rows act_stride bytes apart. */
+    void (*matmul)(const loam_packed *w, int64_t g0, int64_t n_groups, const void *act, size_t act_stride, int64_t m,
+                   float *y, int64_t y_stride, void *scratch);
+
+    /* y[i] = w · x[i] / √(mean(x[i]²) + eps) (Zhang & Sennrich 2019); x and y [m, n], w [n]. y may be x. */
+    void (*rms_norm)(const float *x, int64_t x_stride, const float *w, float eps, int64_t m, int64_t n, float *y,
+                     int64_t y_stride);
+    /* y[i] = silu(gate[i]) · up[i] (Shazeer 2020). y may be either input. */
+    void (*swiglu)(const float *gate, const float *up, int64_t n, float *y);
+    /* y[i] = a[i] + b[i]. */
+    void (*add)(const float *a, const float *b, int64_t n, float *y);
+
+    /* Rotary position embedding in place (Su et al. 2021) on n_heads heads of one token: x' = x·cos + swap(x)·sin,
+     * where cos and sin are [n_rot] with the sign in sin; swap exchanges neighbours, or with `neox` the two halves of
+     * the first n_rot elements. Elements past n_rot stay. */
+    void (*rope)(float *x, int64_t n_heads, int64_t head_dim, int64_t n_rot, bool neox, const float *cos,
+                 const float *sin);
+    /* Stores one token's K head (head_dim f32) at position pos of the blocked K layout, and its V head. */
+    void (*kv_write)(const float *k, const float *v, int64_t head_dim, int64_t pos, uint16_t *k_cache,
+                     uint16_t *v_cache);
+    /* Causal softmax attention with running maximum (Milakov & Gimelshein 2018; Dao et al. 2022). scratch has
+     * LOAM_ATTENTION_SCRATCH bytes, 64-byte aligned. */
+    void (*attention)(const loam_attention_task *t, void *scratch);
+} loam_kernels;
+
+/* The kernels of a level, NULL when this processor cannot run it; static. */
+const loam_kernels *loam_kernels_get(loam_cpu_level level);
+/* What the matmul of a weight type takes, and the bytes of a row of k. */
+loam_act loam_kernels_act(const loam_kernels *ks, loam_dtype weight);
+size_t loam_act_row_bytes(loam_act a, int64_t k);
+
+/* Rounds head_dim up to V's row length in the cache. */
+static inline int64_t loam_v_stride(int64_t head_dim)
+{
+    return (head_dim + 15) / 16 * 16;
+}
+
+#endif

@@ -1,0 +1,102 @@
+/* Everything but the matrix product, in plain loops. */
+#include <math.h>
+#include <string.h>
+
+#include "kernel/kernel_int.h"
+#include "kernel/ref/ref.h"
+
+void loam_rms_norm_ref(const float *x, int64_t x_stride, const float *w, float eps, int64_t m, int64_t n, float *y,
+                       int64_t y_stride)
+{
+    for (int64_t i = 0; i < m; i++) {
+        float sum = 0;
+        for (int64_t j = 0; j < n; j++)
+            sum += x[i * x_stride + j] * x[i * x_stride + j];
+        float scale = 1.0f / sqrtf(sum / (float)n + eps);
+        for (int64_t j = 0; j < n; j++)
+            y[i * y_stride + j] = x[i * x_stride + j] * scale * w[j];
+    }
+}
+
+void loam_swiglu_ref(const float *gate, const float *up, int64_t n, float *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = gate[i] / (1.0f + expf(-gate[i])) * up[i];
+}
+
+void loam_add_ref(const float *a, const float *b, int64_t n, float *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = a[i] + b[i];
+}
+
+void loam_rope_ref(float *x, int64_t n_heads, int64_t head_dim, int64_t n_rot, bool neox, const float *cos,
+                   const float *sin)
+{
+    int64_t half = n_rot / 2;
+    for (int64_t h = 0; h < n_heads; h++, x += head_dim)
+        for (int64_t i = 0; i < half; i++) {
+            int64_t a = neox ? i : 2 * i, b = neox ? i + half : 2 * i + 1;
+            float xa = x[a], xb = x[b];
+            x[a] = xa * cos[a] + xb * sin[a];
+            x[b] = xb * cos[b] + xa * sin[b];
+        }
+}
+
+void loam_kv_write_ref(const float *k, const float *v, int64_t head_dim, int64_t pos, uint16_t *k_cache,
+                       uint16_t *v_cache)
+{
+    uint16_t *kc = k_cache + pos / 16 * 16 * head_dim + pos % 16, *vc = v_cache + pos * loam_v_stride(head_dim);
+    for (int64_t d = 0; d < head_dim; d++) {
+        kc[d * 16] = loam_f32_to_f16(k[d]);
+        vc[d] = loam_f32_to_f16(v[d]);
+    }
+}
+
+void loam_attention_ref(const loam_attention_task *t, void *scratch)
+{
+    (void)scratch;
+    float out[LOAM_MAX_HEAD_DIM];
+    int64_t v_stride = loam_v_stride(t->head_dim);
+    for (int row = 0; row < t->n_tokens * t->n_heads; row++) {
+        int token = row / t->n_heads, head = row % t->n_heads, last = t->pos + token;
+        int first = t->window > 0 && last >= t->window ? last - t->window + 1 : 0;
+        const float *q = t->q + token * t->q_stride + (int64_t)head * t->head_dim;
+        float largest = -INFINITY, total = 0;
+        memset(out, 0, sizeof out);
+        for (int p = first; p <= last; p++) {
+            const uint16_t *k = t->k + (int64_t)(p / 16) * 16 * t->head_dim + p % 16, *v = t->v + p * v_stride;
+            float score = 0;
+            for (int d = 0; d < t->head_dim; d++)
+                score += q[d] * loam_f16_to_f32(k[d * 16]);
+            score *= t->scale;
+            if (score > largest) {
+                float shrink = expf(largest - score);
+                total *= shrink;
+                for (int d = 0; d < t->head_dim; d++)
+                    out[d] *= shrink;
+                largest = score;
+            }
+            float weight = expf(score - largest);
+            total += weight;
+            for (int d = 0; d < t->head_dim; d++)
+                out[d] += weight * loam_f16_to_f32(v[d]);
+        }
+        float *dst = t->out + token * t->out_stride + (int64_t)head * t->head_dim;
+        for (int d = 0; d < t->head_dim; d++)
+            dst[d] = out[d] / total;
+    }
+}
+
+const loam_kernels loam_kernels_ref = {
+    .level = LOAM_CPU_LEVEL_REF,
+    .quantize_q8 = loam_quantize_q8_ref,
+    .to_bf16 = loam_to_bf16_ref,
+    .matmul = loam_matmul_ref,
+    .rms_norm = loam_rms_norm_ref,
+    .swiglu = loam_swiglu_ref,
+    .add = loam_add_ref,
+    .rope = loam_rope_ref,
+    .kv_write = loam_kv_write_ref,
+    .attention = loam_attention_ref,
+};

@@ -1,0 +1,19 @@
+/* The reference functions, one per entry of the table (kernel/ops.h says what each does). */
+#ifndef LOAM_KERNEL_REF_H
+#define LOAM_KERNEL_REF_H
+
+#include "kernel/ops.h"
+
+void loam_matmul_ref(const loam_packed *w, int64_t g0, int64_t n_groups, const void *act, size_t act_stride, int64_t m,
+                     float *y, int64_t y_stride, void *scratch);
+void loam_rms_norm_ref(const float *x, int64_t x_stride, const float *w, float eps, int64_t m, int64_t n, float *y,
+                       int64_t y_stride);
+void loam_swiglu_ref(const float *gate, const float *up, int64_t n, float *y);
+void loam_add_ref(const float *a, const float *b, int64_t n, float *y);
+void loam_rope_ref(float *x, int64_t n_heads, int64_t head_dim, int64_t n_rot, bool neox, const float *cos,
+                   const float *sin);
+void loam_kv_write_ref(const float *k, const float *v, int64_t head_dim, int64_t pos, uint16_t *k_cache,
+                       uint16_t *v_cache);
+void loam_attention_ref(const loam_attention_task *t, void *scratch);
+
+#endif

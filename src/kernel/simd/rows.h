@@ -1,0 +1,158 @@
+/* Row-wise operations over the vector vocabulary: quantising, norms, SwiGLU, RoPE, KV writes. Sums run over vectors in
+ * order and end in one horizontal sum, so a row's bits do not depend on anything but the row. */
+#ifndef LOAM_KERNEL_ROWS_H
+#define LOAM_KERNEL_ROWS_H
+
+#include <math.h>
+
+#include "kernel/kernel_int.h"
+#include "kernel/ref/ref.h"
+
+/* e^x: x = n·ln2 + r, polynomial in r (Cephes expf), 2 ulp; saturates to 0 below -87.3 and near FLT_MAX above 88.3.
+ * NaN stays NaN: the clamps keep their second operand. */
+INLINE vf vf_exp(vf x)
+{
+    x = vf_min(vf_set1(88.3762626647950f), vf_max(vf_set1(-87.3365447504019f), x));
+    vf n = vf_round(vf_mul(x, vf_set1(1.44269504088896341f)));
+    vf r = vf_fma(n, vf_set1(-0.693359375f), x);
+    r = vf_fma(n, vf_set1(2.12194440e-4f), r);
+    vf p = vf_set1(1.9875691500e-4f);
+    p = vf_fma(p, r, vf_set1(1.3981999507e-3f));
+    p = vf_fma(p, r, vf_set1(8.3334519073e-3f));
+    p = vf_fma(p, r, vf_set1(4.1665795894e-2f));
+    p = vf_fma(p, r, vf_set1(1.6666665459e-1f));
+    p = vf_fma(p, r, vf_set1(5.0000001201e-1f));
+    p = vf_add(vf_fma(p, vf_mul(r, r), r), vf_set1(1.0f));
+    return vf_mul(p, vf_exp2i(n));
+}
+
+static void quantize_q8(const float *x, int64_t x_stride, int64_t m, int64_t k, void *y, size_t y_stride)
+{
+    if (k % 32) {
+        loam_quantize_q8_ref(x, x_stride, m, k, y, y_stride);
+        return;
+    }
+    for (int64_t i = 0; i < m; i++) {
+        loam_act_block *row = (loam_act_block *)((char *)y + (size_t)i * y_stride);
+        const float *v = x + i * x_stride;
+        for (int64_t b = 0; b < k / 32; b++, v += 32) {
+            vf largest = vf_abs(vf_load(v));
+            for (int j = VW; j < 32; j += VW)
+                largest = vf_max(largest, vf_abs(vf_load(v + j)));
+            float top = vf_hmax(largest);
+            vf inverse = vf_set1(top > LOAM_ACT_TINY ? 127.0f / top : 0);
+            vf half[2] = {vf_zero(), vf_zero()};
+            for (int j = 0; j < 32; j += VW) {
+                vf q = vf_round(vf_mul(vf_load(v + j), inverse));
+                q = vf_max(vf_min(q, vf_set1(127)), vf_set1(-127));
+                vf_to_i8(row[b].q + j, q);
+                half[j / 16] = vf_add(half[j / 16], q);
+            }
+            int32_t s0 = (int32_t)vf_hsum(half[0]), s1 = (int32_t)vf_hsum(half[1]); /* exact: small integers */
+            row[b].scale = top / 127.0f;
+            row[b].half_sum[0] = (int16_t)s0;
+            row[b].half_sum[1] = (int16_t)s1;
+            row[b].sum = s0 + s1;
+            row[b].scaled_sum = row[b].scale * (float)(s0 + s1);
+        }
+    }
+}
+
+static void rms_norm(const float *x, int64_t x_stride, const float *w, float eps, int64_t m, int64_t n, float *y,
+                     int64_t y_stride)
+{
+    for (int64_t i = 0; i < m; i++) {
+        const float *a = x + i * x_stride;
+        float *o = y + i * y_stride;
+        vf s0 = vf_zero(), s1 = vf_zero();
+        int64_t j = 0;
+        for (; j + 2 * VW <= n; j += 2 * VW) {
+            vf v0 = vf_load(a + j), v1 = vf_load(a + j + VW);
+            s0 = vf_fma(v0, v0, s0);
+            s1 = vf_fma(v1, v1, s1);
+        }
+        float sum = vf_hsum(vf_add(s0, s1));
+        for (; j < n; j++)
+            sum += a[j] * a[j];
+        float scale = 1.0f / sqrtf(sum / (float)n + eps);
+        vf vs = vf_set1(scale);
+        for (j = 0; j + VW <= n; j += VW)
+            vf_store(o + j, vf_mul(vf_mul(vf_load(a + j), vs), vf_load(w + j)));
+        for (; j < n; j++)
+            o[j] = a[j] * scale * w[j];
+    }
+}
+
+/* Tails go through a padded copy, so that an element's bits do not depend on where the range ends. */
+static void swiglu(const float *gate, const float *up, int64_t n, float *y)
+{
+    for (int64_t i = 0; i < n; i += VW) {
+        float g[VW] = {0}, u[VW] = {0};
+        bool tail = i + VW > n;
+        if (tail) {
+            memcpy(g, gate + i, (size_t)(n - i) * sizeof(float));
+            memcpy(u, up + i, (size_t)(n - i) * sizeof(float));
+        }
+        vf a = vf_load(tail ? g : gate + i), b = vf_load(tail ? u : up + i);
+        vf s = vf_div(a, vf_add(vf_set1(1.0f), vf_exp(vf_sub(vf_zero(), a))));
+        s = vf_mul(s, b);
+        if (tail) {
+            vf_store(g, s);
+            memcpy(y + i, g, (size_t)(n - i) * sizeof(float));
+        } else {
+            vf_store(y + i, s);
+        }
+    }
+}
+
+static void add(const float *a, const float *b, int64_t n, float *y)
+{
+    int64_t i = 0;
+    for (; i + VW <= n; i += VW)
+        vf_store(y + i, vf_add(vf_load(a + i), vf_load(b + i)));
+    for (; i < n; i++)
+        y[i] = a[i] + b[i];
+}
+
+static void rope(float *x, int64_t n_heads, int64_t head_dim, int64_t n_rot, bool neox, const float *cos,
+                 const float *sin)
+{
+    int64_t half = n_rot / 2;
+    if (n_rot % VW || (neox && half % VW)) {
+        loam_rope_ref(x, n_heads, head_dim, n_rot, neox, cos, sin);
+        return;
+    }
+    for (int64_t h = 0; h < n_heads; h++, x += head_dim) {
+        if (neox) {
+            for (int64_t i = 0; i < half; i += VW) {
+                vf a = vf_load(x + i), b = vf_load(x + i + half);
+                vf_store(x + i, vf_fma(b, vf_load(sin + i), vf_mul(a, vf_load(cos + i))));
+                vf_store(x + i + half, vf_fma(a, vf_load(sin + i + half), vf_mul(b, vf_load(cos + i + half))));
+            }
+        } else {
+            for (int64_t i = 0; i < n_rot; i += VW) {
+                vf a = vf_load(x + i);
+                vf_store(x + i, vf_fma(vf_swap_pairs(a), vf_load(sin + i), vf_mul(a, vf_load(cos + i))));
+            }
+        }
+    }
+}
+
+static void kv_write(const float *k, const float *v, int64_t head_dim, int64_t pos, uint16_t *k_cache,
+                     uint16_t *v_cache)
+{
+    if (head_dim % VW) {
+        loam_kv_write_ref(k, v, head_dim, pos, k_cache, v_cache);
+        return;
+    }
+    uint16_t *kc = k_cache + pos / 16 * 16 * head_dim + pos % 16, *vc = v_cache + pos * loam_v_stride(head_dim);
+    for (int64_t d = 0; d < head_dim; d += VW) {
+        uint16_t half[VW];
+        vf_to_f16(half, vf_load(k + d));
+        for (int i = 0; i < VW; i++)
+            kc[(d + i) * 16] = half[i];
+        vf_to_f16(vc + d, vf_load(v + d));
+    }
+}
+
+#endif

@@ -1,0 +1,230 @@
+/* The vector vocabulary of the files in simd/ for AVX2 + FMA + F16C: 8 floats, or 32 bytes. A group of 16 columns is
+ * two vectors, and a tile works on one group. */
+#ifndef LOAM_KERNEL_VEC_AVX2_H
+#define LOAM_KERNEL_VEC_AVX2_H
+
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+
+#define VEC_NAME(f) f##_avx2
+enum { VW = 8, VB = 32, TILE_GROUPS = 1 };
+typedef __m256 vf;
+typedef __m256i vi;
+
+static inline vf vf_load(const float *p)
+{
+    return _mm256_loadu_ps(p);
+}
+static inline void vf_store(float *p, vf v)
+{
+    _mm256_storeu_ps(p, v);
+}
+static inline vf vf_set1(float x)
+{
+    return _mm256_set1_ps(x);
+}
+static inline vf vf_zero(void)
+{
+    return _mm256_setzero_ps();
+}
+static inline vf vf_add(vf a, vf b)
+{
+    return _mm256_add_ps(a, b);
+}
+static inline vf vf_sub(vf a, vf b)
+{
+    return _mm256_sub_ps(a, b);
+}
+static inline vf vf_mul(vf a, vf b)
+{
+    return _mm256_mul_ps(a, b);
+}
+static inline vf vf_div(vf a, vf b)
+{
+    return _mm256_div_ps(a, b);
+}
+static inline vf vf_fma(vf a, vf b, vf c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+} /* a·b + c */
+static inline vf vf_max(vf a, vf b)
+{
+    return _mm256_max_ps(a, b);
+}
+static inline vf vf_min(vf a, vf b)
+{
+    return _mm256_min_ps(a, b);
+}
+static inline vf vf_abs(vf a)
+{
+    return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a);
+}
+static inline vf vf_round(vf a)
+{
+    return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+static inline vf vf_from_f16(const uint16_t *p)
+{
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+}
+static inline void vf_to_f16(uint16_t *p, vf v)
+{
+    _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+static inline vf vf_swap_pairs(vf a)
+{
+    return _mm256_permute_ps(a, 0xB1);
+}
+static inline vf vf_from_u8(const uint8_t *p)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+}
+static inline vf vf_from_i8(const uint8_t *p)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+}
+/* e8m0 of MXFP4: 2^(e-128); the two smallest are denormal and come from shifting the fraction. */
+static inline vf vf_from_e8m0(const uint8_t *p)
+{
+    vi e = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+    vi normal = _mm256_slli_epi32(_mm256_sub_epi32(e, _mm256_set1_epi32(1)), 23);
+    vi small = _mm256_sllv_epi32(_mm256_set1_epi32(0x00200000), e);
+    vi is_small = _mm256_cmpgt_epi32(_mm256_set1_epi32(2), e);
+    return _mm256_castsi256_ps(_mm256_blendv_epi8(normal, small, is_small));
+}
+static inline vf vf_from_i32(vi a)
+{
+    return _mm256_cvtepi32_ps(a);
+}
+static inline float vf_hsum(vf a)
+{
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+static inline float vf_hmax(vf a)
+{
+    __m128 s = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
+}
+/* 2^n for integral n in [-126, 127], built in the exponent bits. */
+static inline vf vf_exp2i(vf n)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23));
+}
+/* w, but 0 in the lanes where x is -inf. */
+static inline vf vf_zero_where_neg_inf(vf w, vf x)
+{
+    return _mm256_andnot_ps(_mm256_cmp_ps(x, _mm256_set1_ps(-__builtin_inff()), _CMP_EQ_OQ), w);
+}
+/* Columns of a bf16 pair vector [VW][2]: the first and the second of each pair. */
+static inline vf vf_bf16_even(const uint16_t *p)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_loadu_si256((const __m256i *)p), 16));
+}
+static inline vf vf_bf16_odd(const uint16_t *p)
+{
+    return _mm256_castsi256_ps(
+        _mm256_and_si256(_mm256_loadu_si256((const __m256i *)p), _mm256_set1_epi32((int)0xFFFF0000)));
+}
+
+static inline vi vb_load(const uint8_t *p)
+{
+    return _mm256_loadu_si256((const __m256i *)p);
+}
+static inline void vb_store(uint8_t *p, vi v)
+{
+    _mm256_storeu_si256((__m256i *)p, v);
+}
+static inline vi vb_set1(int x)
+{
+    return _mm256_set1_epi8((char)x);
+}
+static inline vi vb_and(vi a, vi b)
+{
+    return _mm256_and_si256(a, b);
+}
+static inline vi vb_or(vi a, vi b)
+{
+    return _mm256_or_si256(a, b);
+}
+#define vb_srl16(a, n) _mm256_srli_epi16(a, n)
+#define vb_sll16(a, n) _mm256_slli_epi16(a, n)
+static inline vi vb_lookup(const uint8_t table[16], vi index)
+{
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table)), index);
+}
+static inline vi vi_set1(int32_t x)
+{
+    return _mm256_set1_epi32(x);
+}
+static inline vi vi_load_bcast(const void *p)
+{
+    int32_t x;
+    memcpy(&x, p, 4);
+    return _mm256_set1_epi32(x);
+}
+static inline vi vi_zero(void)
+{
+    return _mm256_setzero_si256();
+}
+static inline vi vi_sub(vi a, vi b)
+{
+    return _mm256_sub_epi32(a, b);
+}
+static inline vi vi_mullo(vi a, vi b)
+{
+    return _mm256_mullo_epi32(a, b);
+}
+
+/* Eight floats to bytes (already integral, |x| ≤ 127). */
+static inline void vf_to_i8(int8_t *p, vf v)
+{
+    vi i = _mm256_cvtps_epi32(v);
+    __m128i w = _mm_packs_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1));
+    _mm_storel_epi64((__m128i *)p, _mm_packs_epi16(w, w));
+}
+
+/* One step of an integer dot product: column vector w (unsigned bytes ≤ max_q) times four broadcast signed bytes.
+ * 16-bit sums of two products hold `depth` steps before they must be widened (15·127·2·8 < 32768): depth 8 for 4-bit
+ * codes, 4 for 5-bit, 2 for 6-bit. Whole bytes do not fit even once; they take the detour over sign and magnitude. */
+typedef struct idot {
+    vi wide, narrow;
+} idot;
+static inline __attribute__((always_inline)) int idot_depth(int max_q)
+{
+    return max_q <= 15 ? 8 : max_q <= 32 ? 4 : max_q <= 64 ? 2 : 0;
+}
+static inline __attribute__((always_inline)) void idot_begin(idot *d, int zero, int32_t sum)
+{
+    (void)zero, (void)sum;
+    d->wide = _mm256_setzero_si256();
+}
+static inline __attribute__((always_inline)) void idot_step(idot *d, int depth, int step, int n_steps, vi w, vi a)
+{
+    const vi ones = _mm256_set1_epi16(1);
+    if (depth == 0) { /* w is q - 128 (signed) here */
+        vi p = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(a, w));
+        d->wide = _mm256_add_epi32(d->wide, _mm256_madd_epi16(p, ones));
+        return;
+    }
+    vi p = _mm256_maddubs_epi16(w, a);
+    d->narrow = step % depth == 0 ? p : _mm256_add_epi16(d->narrow, p);
+    if (step % depth == depth - 1 || step == n_steps - 1) {
+        vi m = _mm256_madd_epi16(d->narrow, ones);
+        d->wide = step < depth ? m : _mm256_add_epi32(d->wide, m);
+    }
+}
+/* Weights of depth 0 arrive with their sign bit flipped. */
+static inline __attribute__((always_inline)) vi idot_weights(int depth, vi w)
+{
+    return depth == 0 ? _mm256_xor_si256(w, _mm256_set1_epi8((char)0x80)) : w;
+}
+static inline __attribute__((always_inline)) vi idot_end(const idot *d, int depth, int zero, int32_t sum)
+{
+    return depth == 0 || zero == 0 ? d->wide : _mm256_sub_epi32(d->wide, _mm256_set1_epi32(zero * sum));
+}
+
+#endif

@@ -1,0 +1,212 @@
+/* The vector vocabulary of the files in simd/ for AVX-512 (F, BW, DQ, VL, VNNI): 16 floats, or 64 bytes. A group of 16
+ * columns is one vector, and a tile works on two groups. */
+#ifndef LOAM_KERNEL_VEC_AVX512_H
+#define LOAM_KERNEL_VEC_AVX512_H
+
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+
+#define VEC_NAME(f) f##_avx512
+enum { VW = 16, VB = 64, TILE_GROUPS = 2 };
+typedef __m512 vf;
+typedef __m512i vi;
+
+static inline vf vf_load(const float *p)
+{
+    return _mm512_loadu_ps(p);
+}
+static inline void vf_store(float *p, vf v)
+{
+    _mm512_storeu_ps(p, v);
+}
+static inline vf vf_set1(float x)
+{
+    return _mm512_set1_ps(x);
+}
+static inline vf vf_zero(void)
+{
+    return _mm512_setzero_ps();
+}
+static inline vf vf_add(vf a, vf b)
+{
+    return _mm512_add_ps(a, b);
+}
+static inline vf vf_sub(vf a, vf b)
+{
+    return _mm512_sub_ps(a, b);
+}
+static inline vf vf_mul(vf a, vf b)
+{
+    return _mm512_mul_ps(a, b);
+}
+static inline vf vf_div(vf a, vf b)
+{
+    return _mm512_div_ps(a, b);
+}
+static inline vf vf_fma(vf a, vf b, vf c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+} /* a·b + c */
+static inline vf vf_max(vf a, vf b)
+{
+    return _mm512_max_ps(a, b);
+}
+static inline vf vf_min(vf a, vf b)
+{
+    return _mm512_min_ps(a, b);
+}
+static inline vf vf_abs(vf a)
+{
+    return _mm512_abs_ps(a);
+}
+static inline vf vf_round(vf a)
+{
+    return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+static inline vf vf_from_f16(const uint16_t *p)
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
+}
+static inline void vf_to_f16(uint16_t *p, vf v)
+{
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+static inline vf vf_swap_pairs(vf a)
+{
+    return _mm512_permute_ps(a, 0xB1);
+}
+static inline vf vf_from_u8(const uint8_t *p)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)));
+}
+static inline vf vf_from_i8(const uint8_t *p)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)));
+}
+/* e8m0 of MXFP4: 2^(e-128); the two smallest are denormal and come from shifting the fraction. */
+static inline vf vf_from_e8m0(const uint8_t *p)
+{
+    vi e = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
+    vi normal = _mm512_slli_epi32(_mm512_sub_epi32(e, _mm512_set1_epi32(1)), 23);
+    vi small = _mm512_sllv_epi32(_mm512_set1_epi32(0x00200000), e);
+    return _mm512_castsi512_ps(_mm512_mask_mov_epi32(normal, _mm512_cmpgt_epi32_mask(_mm512_set1_epi32(2), e), small));
+}
+static inline vf vf_from_i32(vi a)
+{
+    return _mm512_cvtepi32_ps(a);
+}
+static inline float vf_hsum(vf a)
+{
+    return _mm512_reduce_add_ps(a);
+}
+static inline float vf_hmax(vf a)
+{
+    return _mm512_reduce_max_ps(a);
+}
+/* 2^n for integral n in [-126, 127], built in the exponent bits. */
+static inline vf vf_exp2i(vf n)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23));
+}
+/* w, but 0 in the lanes where x is -inf. */
+static inline vf vf_zero_where_neg_inf(vf w, vf x)
+{
+    return _mm512_mask_mov_ps(w, _mm512_cmp_ps_mask(x, _mm512_set1_ps(-__builtin_inff()), _CMP_EQ_OQ),
+                              _mm512_setzero_ps());
+}
+/* Columns of a bf16 pair vector [VW][2]: the first and the second of each pair. */
+static inline vf vf_bf16_even(const uint16_t *p)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(p), 16));
+}
+static inline vf vf_bf16_odd(const uint16_t *p)
+{
+    return _mm512_castsi512_ps(_mm512_and_si512(_mm512_loadu_si512(p), _mm512_set1_epi32((int)0xFFFF0000)));
+}
+
+static inline vi vb_load(const uint8_t *p)
+{
+    return _mm512_loadu_si512(p);
+}
+static inline void vb_store(uint8_t *p, vi v)
+{
+    _mm512_storeu_si512(p, v);
+}
+static inline vi vb_set1(int x)
+{
+    return _mm512_set1_epi8((char)x);
+}
+static inline vi vb_and(vi a, vi b)
+{
+    return _mm512_and_si512(a, b);
+}
+static inline vi vb_or(vi a, vi b)
+{
+    return _mm512_or_si512(a, b);
+}
+#define vb_srl16(a, n) _mm512_srli_epi16(a, n)
+#define vb_sll16(a, n) _mm512_slli_epi16(a, n)
+static inline vi vb_lookup(const uint8_t table[16], vi index)
+{
+    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table)), index);
+}
+static inline vi vi_set1(int32_t x)
+{
+    return _mm512_set1_epi32(x);
+}
+static inline vi vi_load_bcast(const void *p)
+{
+    int32_t x;
+    memcpy(&x, p, 4);
+    return _mm512_set1_epi32(x);
+}
+static inline vi vi_zero(void)
+{
+    return _mm512_setzero_si512();
+}
+static inline vi vi_sub(vi a, vi b)
+{
+    return _mm512_sub_epi32(a, b);
+}
+static inline vi vi_mullo(vi a, vi b)
+{
+    return _mm512_mullo_epi32(a, b);
+}
+
+/* Sixteen floats to bytes (already integral, |x| ≤ 127). */
+static inline void vf_to_i8(int8_t *p, vf v)
+{
+    _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v)));
+}
+
+/* One step of an integer dot product: vpdpbusd adds four products of unsigned weights and signed activations to each
+ * 32-bit lane; the accumulator starts at -zero·Σa, which takes the zero point out. */
+typedef struct idot {
+    vi wide;
+} idot;
+static inline __attribute__((always_inline)) int idot_depth(int max_q)
+{
+    return max_q > 0;
+}
+static inline __attribute__((always_inline)) void idot_begin(idot *d, int zero, int32_t sum)
+{
+    d->wide = zero ? _mm512_set1_epi32(-zero * sum) : _mm512_setzero_si512();
+}
+static inline __attribute__((always_inline)) void idot_step(idot *d, int depth, int step, int n_steps, vi w, vi a)
+{
+    (void)depth, (void)step, (void)n_steps;
+    d->wide = _mm512_dpbusd_epi32(d->wide, w, a);
+}
+static inline __attribute__((always_inline)) vi idot_weights(int depth, vi w)
+{
+    (void)depth;
+    return w;
+}
+static inline __attribute__((always_inline)) vi idot_end(const idot *d, int depth, int zero, int32_t sum)
+{
+    (void)depth, (void)zero, (void)sum;
+    return d->wide;
+}
+
+#endif

@@ -1,0 +1,20 @@
+/* Random data and comparison shared by the checks and the benchmarks of kernels. */
+#ifndef LOAM_CHECKKERN_H
+#define LOAM_CHECKKERN_H
+
+#include "kernel/ops.h"
+
+uint32_t rnd(void);    /* deterministic */
+float rnd_float(void); /* roughly normal */
+/* Random weights of any type, n rows of k, as they lie in a file; scales are finite and of both signs. malloc'd. */
+void *rnd_weights(loam_dtype t, int64_t n, int64_t k);
+void *aligned(size_t bytes); /* 64-byte aligned, zeroed; free() */
+
+/* One test case: names it, compares m × n floats; bound[i] is the largest allowed |got - want|. Prints TAP. */
+void report(const char *what, int bad, const char *detail);
+int compare(const float *got, const float *want, const float *bound, int64_t n, char detail[200]);
+
+void check_level(const loam_kernels *ks);
+void bench_level(const loam_kernels *ks, const char *only);
+
+#endif
