@@ -1,0 +1,129 @@
+/* loam serve: one model, the API and the page, in one process. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "cli/interrupt.h"
+#include "cli/options.h"
+#include "cli/report.h"
+#include "cli/verbs.h"
+#include "http/server.h"
+#include "service/chat.h"
+
+enum { DEFAULT_PORT = 8077, DEFAULT_SLOTS = 4, KEY_FILE_MAX_BYTES = 1 << 16, MAX_KEYS = 64 };
+
+typedef struct key_ring {
+    const char *keys[MAX_KEYS];
+    size_t n;
+    char *file_text; /* owned; keys point into it */
+} key_ring;
+
+static loam_status add_key(key_ring *ring, const char *key, loam_err *err)
+{
+    if (!*key)
+        LOAM_FAIL(err, INVALID, "an API key is empty");
+    if (ring->n == MAX_KEYS)
+        LOAM_FAIL(err, INVALID, "%d API keys at most", MAX_KEYS);
+    ring->keys[ring->n++] = key;
+    return LOAM_OK;
+}
+
+/* Keys from the options, the environment, and the lines of a file (which other users of the machine do not see). */
+static loam_status gather_keys(key_ring *ring, const loam_option_list *given, const char *file, loam_err *err)
+{
+    for (int i = 0; i < given->n; i++)
+        LOAM_TRY(add_key(ring, given->items[i], err));
+    const char *env = getenv("LOAM_API_KEY");
+    if (env && *env)
+        LOAM_TRY(add_key(ring, env, err));
+    if (!file)
+        return LOAM_OK;
+    size_t len, before = ring->n;
+    LOAM_TRY(loam_file_read(file, KEY_FILE_MAX_BYTES, &ring->file_text, &len, err));
+    char *rest = ring->file_text;
+    for (char *line; (line = strsep(&rest, "\r\n"));)
+        if (*line && *line != '#')
+            LOAM_TRY(add_key(ring, line, err));
+    if (ring->n == before)
+        LOAM_FAIL(err, INVALID, "'%s' holds no API key: put one on each line", file);
+    return LOAM_OK;
+}
+
+static loam_status serve(const char *model, const loam_engine_options *engine, const loam_server_options *options,
+                         loam_err *err)
+{
+    loam_chat *chat = NULL;
+    loam_server *server = NULL;
+    LOAM_TRY(loam_chat_open(model, engine, &chat, err));
+    loam_status status = loam_server_start(options, chat, &server, err);
+    if (status == LOAM_OK) {
+        const loam_model_info *info = loam_engine_model_info(loam_chat_engine(chat));
+        loam_log(LOAM_LOG_LEVEL_INFO, "%s, %s, %.1f M parameters; %d conversations of %d tokens; %d threads",
+                 loam_chat_model_id(chat), info->type, (double)info->n_params / 1e6, info->n_seqs, info->n_ctx,
+                 info->n_threads);
+        printf("listening on %s\n", loam_server_url(server));
+        fflush(stdout);
+        loam_interrupt_wait();
+        loam_log(LOAM_LOG_LEVEL_INFO, "stopping");
+        loam_server_stop(server);
+    }
+    loam_chat_close(chat);
+    return status;
+}
+
+int loam_verb_serve(int argc, char **argv)
+{
+    const char *model = "smollm2", *key_file = NULL;
+    bool quiet = false;
+    loam_option_list keys = {0};
+    loam_engine_options engine = {.model = {.n_seqs = DEFAULT_SLOTS}};
+    loam_server_options server = {.host = "127.0.0.1", .port = DEFAULT_PORT};
+    const loam_option options[] = {
+        {'m', "model", LOAM_OPTION_KIND_TEXT, "NAME|FILE", "the model to serve (default: smollm2)", &model},
+        {0, "host", LOAM_OPTION_KIND_TEXT, "ADDRESS",
+         "address to listen on (default: 127.0.0.1, this machine only;\n0.0.0.0 opens it to the network: set a key)",
+         &server.host},
+        {0, "port", LOAM_OPTION_KIND_INT, "N", "port (default: 8077; 0: any free one)", &server.port, 0, 65535},
+        {0, "api-key", LOAM_OPTION_KIND_LIST, "KEY",
+         "ask clients for this key; may be repeated;\nLOAM_API_KEY in the environment does the same", &keys},
+        {0, "api-key-file", LOAM_OPTION_KIND_TEXT, "FILE", "keys, one on each line", &key_file},
+        {0, "cors-origin", LOAM_OPTION_KIND_TEXT, "ORIGIN",
+         "let pages of this origin call the API (\"*\": any; default: none)", &server.cors_origin},
+        {'c', "ctx", LOAM_OPTION_KIND_INT, "N",
+         "tokens that a conversation may hold (default: what the\nmodel was trained for, at most 8192)",
+         &engine.model.n_ctx, 16, 1 << 24},
+        {0, "slots", LOAM_OPTION_KIND_INT, "N", "conversations answered at once (default: 4)", &engine.model.n_seqs, 1,
+         256},
+        {'t', "threads", LOAM_OPTION_KIND_INT, "N", "threads (default: one per processor)", &engine.model.n_threads, 1,
+         1024},
+        {'q', "quiet", LOAM_OPTION_KIND_FLAG, NULL, "log only warnings and errors", &quiet},
+        {0},
+    };
+    static const loam_usage_text usage = {
+        "serve",
+        "",
+        "Serves a model: OpenAI's API under /v1, and a page to chat on at /.",
+        "Ctrl-C or SIGTERM stops it.",
+        0,
+        0,
+    };
+    const char *args[1];
+    int code = loam_options_begin(&usage, options, argc, argv, args);
+    if (code >= 0)
+        return code;
+    loam_err err = LOAM_ERR_INIT;
+    key_ring ring = {0};
+    loam_report_log_begin(quiet ? LOAM_LOG_LEVEL_WARN : LOAM_LOG_LEVEL_INFO);
+    loam_interrupt_begin();
+    loam_status status = gather_keys(&ring, &keys, key_file, &err);
+    if (status == LOAM_OK) {
+        server.api_keys = ring.keys;
+        server.n_api_keys = ring.n;
+        server.model_alias = model;
+        status = serve(model, &engine, &server, &err);
+    }
+    free(ring.file_text);
+    return status == LOAM_OK ? LOAM_EXIT_OK : loam_report_error(&err);
+}
