@@ -10,6 +10,8 @@ void loam_interrupt_begin(void);
 /* Whether a signal came since begin or the last reset. */
 bool loam_interrupt_raised(void);
 void loam_interrupt_reset(void);
+/* Readable from the first signal until reset, for poll(). */
+int loam_interrupt_fd(void);
 /* Sleeps until a signal comes. */
 void loam_interrupt_wait(void);
 

@@ -44,8 +44,8 @@ static int read_byte(loam_line *l, int wait_ms, char *out)
         return 1;
     }
     for (;;) {
-        struct pollfd in = {STDIN_FILENO, POLLIN, 0};
-        int ready = poll(&in, 1, wait_ms);
+        struct pollfd in[2] = {{STDIN_FILENO, POLLIN, 0}, {loam_interrupt_fd(), POLLIN, 0}};
+        int ready = poll(in, 2, wait_ms);
         if (loam_interrupt_raised())
             return -1;
         if (ready == 0)

@@ -73,6 +73,7 @@ class Terminal:
             m = re.search(pattern, self.seen, re.S)
             if m:
                 taken, self.seen = self.seen[:m.end()], self.seen[m.end():]
+                time.sleep(0.2)  # the prompt comes just before the terminal takes keys one by one
                 return taken
             ready, _, _ = select.select([self.fd], [], [], max(0, end - time.monotonic()))
             try:
