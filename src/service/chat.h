@@ -20,7 +20,8 @@ const char *loam_chat_model_id(const loam_chat *c);
 loam_engine *loam_chat_engine(loam_chat *c);
 
 /* Renders messages (JSON array of {role, content}; content a string or OpenAI's array of text parts) with the model's
- * template, generation prompt added; vars (object or NULL) adds template variables. Unknown roles and shapes are INVALID. */
+ * template, generation prompt added; vars (object or NULL) adds template variables. Unknown roles and shapes are
+ * INVALID. */
 LOAM_CHECK_RESULT loam_status loam_chat_render(loam_chat *c, const json_t *messages, const json_t *vars, loam_buf *out,
                                                loam_err *err);
 /* Renders, tokenises and queues. r's prompt fields are ignored. Too long a prompt: INVALID, with both numbers. */

@@ -19,9 +19,12 @@ static void format_number(const loam_gguf_kv *kv, loam_gguf_type type, uint64_t 
     case LOAM_GGUF_TYPE_BOOL:
         loam_buf_str(out, loam_gguf_kv_i64(kv, i) ? "true" : "false");
         break;
-    case LOAM_GGUF_TYPE_U64:
-        loam_buf_printf(out, "%" PRIu64, (uint64_t)loam_gguf_kv_i64(kv, i));
+    case LOAM_GGUF_TYPE_U64: { /* kv_i64 would cap it; as JSON numbers most readers would refuse or round it */
+        uint64_t v;
+        memcpy(&v, kv->data + i * sizeof v, sizeof v);
+        loam_buf_printf(out, json && v > INT64_MAX ? "\"%" PRIu64 "\"" : "%" PRIu64, v);
         break;
+    }
     case LOAM_GGUF_TYPE_F32:
     case LOAM_GGUF_TYPE_F64: {
         double v = loam_gguf_kv_f64(kv, i);

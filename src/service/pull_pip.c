@@ -70,13 +70,13 @@ static pid_t start(const char *program, char **argv, char **env, int log, pid_t 
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     int null = open("/dev/null", O_RDONLY);
     if (getppid() != parent || null < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
-        _exit(126);
+        _Exit(126);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
     execve(program, argv, env);
-    _exit(127);
+    _Exit(127);
 }
 
 static void sleep_ms(long ms)

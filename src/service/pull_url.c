@@ -508,8 +508,10 @@ static loam_status pull(transfer *t, const loam_pull_url_options *o)
             curl_easy_cleanup(t->curl);
         if (s == LOAM_OK)
             s = finish(t);
-        else if (t->size == 0)
-            unlink(t->part); /* nothing to go on from */
+        else if (t->size == 0) { /* nothing to go on from */
+            unlink(t->part);
+            unlink(t->from);
+        }
     }
     close(t->fd);
     return s;
