@@ -21,7 +21,7 @@ test: ## all from nothing: build with sanitizers and run every suite
 	@scripts/setup test
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory build-test/build.ninja
-	@ninja -C build-test
+	@ninja -C build-test all meson-test-prereq
 	@exec scripts/test
 
 bench: all ## speed on this machine, with its share of what the machine can do

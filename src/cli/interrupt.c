@@ -39,7 +39,10 @@ void loam_interrupt_begin(void)
     sigaction(SIGPIPE, &action, NULL);
 }
 
-bool loam_interrupt_raised(void) { return n_signals > 0; }
+bool loam_interrupt_raised(void)
+{
+    return n_signals > 0;
+}
 
 void loam_interrupt_reset(void)
 {
@@ -49,7 +52,10 @@ void loam_interrupt_reset(void)
     n_signals = 0;
 }
 
-int loam_interrupt_fd(void) { return wake[0]; }
+int loam_interrupt_fd(void)
+{
+    return wake[0];
+}
 
 void loam_interrupt_wait(void)
 {

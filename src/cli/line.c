@@ -212,6 +212,8 @@ loam_line_end loam_line_read(loam_line *l, const char *prompt, loam_buf *out)
         loam_buf_char(out, '\n');
         l->prompt = "… ";
     }
+    while (out->len && out->data[out->len - 1] == '\n')
+        loam_buf_truncate(out, out->len - 1);
     fputs(PASTE_OFF, stdout);
     if (end != LOAM_LINE_END_ENTER) {
         el_reset(l->edit);

@@ -10,7 +10,7 @@
 #include "cli/report.h"
 
 enum { BAR_CELLS = 24, LOG_STEP_PERCENT = 10 };
-static const double TERMINAL_EVERY_S = 0.1, LOG_EVERY_S = 15, RATE_AFTER_S = 0.5;
+static const double TERMINAL_EVERY_S = 0.1, LOG_AT_LEAST_S = 1, LOG_EVERY_S = 15, RATE_AFTER_S = 0.5;
 
 void loam_progress_begin(loam_progress *p)
 {
@@ -65,8 +65,10 @@ bool loam_progress_step(void *arg, const char *stage, uint64_t done, uint64_t to
         p->shown_percent = 0;
     }
     int percent = total ? (int)((double)(done < total ? done : total) * 100 / (double)total) : -1;
-    bool due = p->terminal ? now - p->shown_s >= TERMINAL_EVERY_S
-                           : percent >= p->shown_percent + LOG_STEP_PERCENT || now - p->shown_s >= LOG_EVERY_S;
+    double since_s = now - p->shown_s;
+    bool due = p->terminal ? since_s >= TERMINAL_EVERY_S
+                           : since_s >= LOG_EVERY_S ||
+                                 (since_s >= LOG_AT_LEAST_S && percent >= p->shown_percent + LOG_STEP_PERCENT);
     if (fresh || due || (total && done >= total && p->shown_percent < 100)) {
         char line[160];
         loam_progress_format(line, sizeof line, stage, p->stage_began_done, done, total, now - p->stage_began_s);
