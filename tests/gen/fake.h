@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 enum {
-    FAKE_N_VOCAB = 300, /* 0..255: the byte; 256: end of text; 257..: see fake_pieces */
+    FAKE_N_VOCAB = 300, /* 0..255: the byte (0: "0"); 256: end of text; 257..: see fake_pieces */
     FAKE_END = 256,
     FAKE_CONTROL = 257, /* shown only on demand */
 };

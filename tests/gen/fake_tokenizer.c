@@ -18,7 +18,7 @@ loam_status loam_tokenizer_new(const loam_gguf *g, loam_tokenizer **out, loam_er
 {
     loam_tokenizer *t = malloc(sizeof *t);
     for (int i = 0; i < 256; i++)
-        t->bytes[i] = (char)i;
+        t->bytes[i] = i ? (char)i : '0'; /* so that texts end at their NUL */
     *out = t;
     return LOAM_OK;
 }

@@ -2,5 +2,11 @@
 
 int main(void)
 {
-    return test_sampler() + test_stops() + test_slots() + test_engine() + test_engine_threads();
+    test_list lists[] = {sampler_tests(), stops_tests(), slots_tests(), engine_tests(), engine_threads_tests()};
+    struct CMUnitTest all[128];
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        for (size_t k = 0; k < lists[i].n && n < sizeof all / sizeof *all; k++)
+            all[n++] = lists[i].tests[k];
+    return _cmocka_run_group_tests("gen", all, n, NULL, NULL);
 }

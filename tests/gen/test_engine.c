@@ -177,7 +177,7 @@ static void answers_go_on_while_a_prompt_is_read(void **state)
     assert_int_equal(ra.usage.completion_tokens, 200);
     /* 100 steps read the prompt, nearly every one of them wrote a token too */
     assert_in_range(atomic_load(&fake.mixed_steps), 90, 100);
-    assert_int_equal(atomic_load(&fake.most_prompt_tokens), 8 > 4 ? 4 : 8);
+    assert_int_equal(atomic_load(&fake.most_prompt_tokens), 4);
     assert_true(rb.n_progress_events > 5);
     loam_job_free(ja);
     loam_job_free(jb);
@@ -297,8 +297,6 @@ static void ends_by_stop_string(void **state)
             ;
         memcpy(stop, text + from, to - from);
         stop[to - from] = 0;
-        if (strlen(stop) != to - from || strlen(text) != len)
-            continue; /* the fake's token 0 */
         q.n_stops = 2;
         q.stops[0] = "no such text";
         q.stops[1] = stop;
@@ -519,9 +517,9 @@ static void no_model_no_engine(void **state)
     loam_job_free(NULL);
 }
 
-int test_engine(void)
+test_list engine_tests(void)
 {
-    const struct CMUnitTest tests[] = {
+    static const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_tokens_in_every_batch),
         cmocka_unit_test(a_conversation_goes_on_without_reading_again),
         cmocka_unit_test(equal_prompts_are_read_once),
@@ -539,5 +537,5 @@ int test_engine(void)
         cmocka_unit_test(logprobs_are_the_log_softmax),
         cmocka_unit_test(no_model_no_engine),
     };
-    return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
+    return (test_list){tests, sizeof tests / sizeof tests[0]};
 }

@@ -46,8 +46,9 @@ static void *be_user(void *arg)
     uint64_t at = 0;
     for (int i = 0; i < JOBS; i++) {
         double r = loam_rng_uniform(u->seed, at++);
-        loam_job_request q = run_request(prompt, 1 + (int)(loam_rng_uniform(u->seed, at++) * 38), 1 + at % 5,
-                                         1 + (int)(loam_rng_uniform(u->seed, at++) * 30));
+        int n_prompt = 1 + (int)(loam_rng_uniform(u->seed, at++) * 38);
+        int max_tokens = 1 + (int)(loam_rng_uniform(u->seed, at++) * 30);
+        loam_job_request q = run_request(prompt, n_prompt, 1 + (uint64_t)(i % 5), max_tokens);
         loam_job *j;
         if (loam_engine_submit(u->engine, &q, &j, NULL) != LOAM_OK) {
             u->n_busy++;
@@ -126,8 +127,9 @@ static void closing_under_load(void **state)
     }
 }
 
-int test_engine_threads(void)
+test_list engine_threads_tests(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(many_users_at_random), cmocka_unit_test(closing_under_load)};
-    return cmocka_run_group_tests_name("engine_threads", tests, NULL, NULL);
+    static const struct CMUnitTest tests[] = {cmocka_unit_test(many_users_at_random),
+                                              cmocka_unit_test(closing_under_load)};
+    return (test_list){tests, sizeof tests / sizeof tests[0]};
 }

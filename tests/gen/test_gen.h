@@ -1,4 +1,4 @@
-/* The groups of tests of this room; each returns the number of failures. */
+/* The tests of this room, a list per file. */
 #ifndef LOAM_TESTS_GEN_TEST_GEN_H
 #define LOAM_TESTS_GEN_TEST_GEN_H
 
@@ -9,10 +9,15 @@
 
 #include <cmocka.h>
 
-int test_sampler(void);
-int test_stops(void);
-int test_slots(void);
-int test_engine(void);
-int test_engine_threads(void);
+typedef struct test_list {
+    const struct CMUnitTest *tests;
+    size_t n;
+} test_list;
+
+test_list sampler_tests(void);
+test_list stops_tests(void);
+test_list slots_tests(void);
+test_list engine_tests(void);
+test_list engine_threads_tests(void);
 
 #endif

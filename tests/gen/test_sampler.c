@@ -233,12 +233,12 @@ static void bad_parameters_are_named(void **state)
     }
 }
 
-int test_sampler(void)
+test_list sampler_tests(void)
 {
-    const struct CMUnitTest tests[] = {
+    static const struct CMUnitTest tests[] = {
         cmocka_unit_test(draws_equal_the_reference),        cmocka_unit_test(frequencies_are_the_probabilities),
         cmocka_unit_test(top_k_of_a_large_vocabulary),      cmocka_unit_test(odd_logits),
         cmocka_unit_test(a_draw_depends_on_its_index_only), cmocka_unit_test(bad_parameters_are_named),
     };
-    return cmocka_run_group_tests_name("sampler", tests, NULL, NULL);
+    return (test_list){tests, sizeof tests / sizeof tests[0]};
 }

@@ -78,8 +78,8 @@ static void following(void **state)
     assert_int_equal(w.n_shared, 20);
 }
 
-int test_slots(void)
+test_list slots_tests(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(choosing), cmocka_unit_test(following)};
-    return cmocka_run_group_tests_name("slots", tests, NULL, NULL);
+    static const struct CMUnitTest tests[] = {cmocka_unit_test(choosing), cmocka_unit_test(following)};
+    return (test_list){tests, sizeof tests / sizeof tests[0]};
 }

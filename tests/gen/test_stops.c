@@ -178,13 +178,13 @@ static void a_stop_may_contain_the_replacement_character(void **state)
     loam_stops_free(s);
 }
 
-int test_stops(void)
+test_list stops_tests(void)
 {
-    const struct CMUnitTest tests[] = {
+    static const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_cut),
         cmocka_unit_test(random_overlaps),
         cmocka_unit_test(broken_utf8_as_unicode_recommends),
         cmocka_unit_test(a_stop_may_contain_the_replacement_character),
     };
-    return cmocka_run_group_tests_name("stops", tests, NULL, NULL);
+    return (test_list){tests, sizeof tests / sizeof tests[0]};
 }

@@ -33,14 +33,16 @@ assert philox4x32(0, 0) == [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]
 
 
 def sample(logits, p, history, index):
-    l = np.where(np.isnan(logits), -np.inf, logits.astype(np.float64))
+    l = np.where(np.isnan(logits), np.float32(-np.inf), logits)  # bias and penalties are 32-bit, as in llama.cpp
     for token, bias in p["bias"]:
-        l[token] += bias
+        l[token] += np.float32(bias)
     window = history if p["last_n"] < 0 else history[len(history) - min(p["last_n"], len(history)):]
     for token in set(window):
         n = window.count(token)
-        l[token] = l[token] * p["repeat"] if l[token] <= 0 else l[token] / p["repeat"]
-        l[token] -= n * p["frequency"] + p["presence"]
+        repeat, frequency, presence = (np.float32(p[k]) for k in ("repeat", "frequency", "presence"))
+        l[token] = l[token] * repeat if l[token] <= 0 else l[token] / repeat
+        l[token] -= np.float32(n) * frequency + presence
+    l = l.astype(np.float64)
     order = sorted(range(len(l)), key=lambda i: (-l[i], i))
     if p["temperature"] == 0:
         return order[0]
