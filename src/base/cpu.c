@@ -52,6 +52,18 @@ bool loam_cpu_has_avx512_bf16(void)
     return detect(LOAM_CPU_LEVEL_AVX512, &bf16) && bf16;
 }
 
+bool loam_cpu_has_fast_bf16(void)
+{
+    if (!loam_cpu_has_avx512_bf16())
+        return false;
+#if defined(__x86_64__)
+    unsigned a, vendor[3];
+    return __get_cpuid(0, &a, &vendor[0], &vendor[2], &vendor[1]) && memcmp(vendor, "AuthenticAMD", 12) == 0;
+#else
+    return false;
+#endif
+}
+
 const char *loam_cpu_level_name(loam_cpu_level level)
 {
     static const char *const names[] = {"ref", "avx2", "avx512"};

@@ -14,8 +14,11 @@ typedef enum loam_cpu_level {
 loam_cpu_level loam_cpu_best(void);
 /* Whether the processor itself (whatever the environment says) can run a level. */
 bool loam_cpu_has(loam_cpu_level level);
-/* AVX512_BF16: used within LOAM_CPU_LEVEL_AVX512. */
+/* AVX512_BF16, used within LOAM_CPU_LEVEL_AVX512. */
 bool loam_cpu_has_avx512_bf16(void);
+/* The same, where its dot product beats widening to f32: on AMD's processors; Intel's run vdpbf16ps at a fraction of
+ * the rate of the f32 multiply-add (119 against 160 GFLOP/s a core on Sapphire Rapids). */
+bool loam_cpu_has_fast_bf16(void);
 /* "ref", "avx2", "avx512". */
 const char *loam_cpu_level_name(loam_cpu_level level);
 /* The processor's own name, e.g. "AMD EPYC 9R14"; static. */

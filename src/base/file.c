@@ -203,8 +203,9 @@ loam_status loam_dir_make(const char *path, loam_err *err)
         if (c != '/' && c != 0)
             continue;
         *s = 0;
-        if (mkdir(p, 0777) != 0 && errno != EEXIST)
-            LOAM_FAIL(err, IO, "cannot make the directory '%s': %s", p, strerror(errno));
+        struct stat st;
+        if (mkdir(p, 0777) != 0 && (errno != EEXIST || stat(p, &st) != 0 || !S_ISDIR(st.st_mode)))
+            LOAM_FAIL(err, IO, "cannot make the directory '%s': %s", p, errno == EEXIST ? "a file has that name" : strerror(errno));
         *s = c;
         if (c == 0)
             return LOAM_OK;

@@ -17,6 +17,7 @@ typedef struct loam_model_options {
     int n_seqs;    /* sequences (slots) with a KV cache of their own, ≥ 1 */
     int n_ctx;     /* tokens each sequence may hold; 0: what the model was trained for, at most 8192 */
     int n_batch;   /* most tokens in one step, ≥ 1; 0: 512 */
+    bool keep_hidden; /* loam_model_hidden works (tests) */
 } loam_model_options;
 
 typedef struct loam_model_info {
@@ -56,6 +57,10 @@ typedef struct loam_model_span {
  * is in the step and whatever the number of threads. INVALID for bad ids, positions or sizes. */
 LOAM_CHECK_RESULT loam_status loam_model_step(loam_model *m, const loam_model_span *spans, int n_spans,
                                               const float **logits, loam_err *err);
+
+/* With keep_hidden: the residual stream [n_tokens of the step, n_embd] after a layer, of the last step (after the last
+ * layer: only the rows whose logits were wanted). Borrowed until the next step. */
+const float *loam_model_hidden(loam_model *m, int layer);
 
 /* Copies the first n positions of the KV cache of sequence `from` to `to`. */
 void loam_model_copy_prefix(loam_model *m, int from, int to, int n);

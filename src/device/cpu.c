@@ -1,0 +1,317 @@
+/* The CPU as a device: weights packed at load by all threads, one arena per program, and a step that every thread walks
+ * through operation by operation, drawing tasks from a counter, with a barrier between stages only. */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/checked.h"
+#include "device/cpu_int.h"
+
+/* Zeroed pages that cost nothing until they are touched; large ones in huge pages where the system gives them. */
+static void *map_pages(size_t bytes, bool huge)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    if (huge && bytes >= (size_t)4 << 20)
+        madvise(p, bytes, MADV_HUGEPAGE);
+    return p;
+}
+
+static loam_status cpu_open(int n_threads, loam_device **out, loam_err *err)
+{
+    loam_device *d = calloc(1, sizeof *d);
+    if (!d)
+        LOAM_FAIL(err, NO_MEMORY, "no memory for the CPU device");
+    d->kernels = loam_kernels_get(loam_cpu_best());
+    loam_status st = loam_pool_new(n_threads, &d->pool, err);
+    if (st != LOAM_OK) {
+        free(d);
+        return st;
+    }
+    *out = d;
+    return LOAM_OK;
+}
+
+static void cpu_close(loam_device *d)
+{
+    if (!d)
+        return;
+    loam_pool_free(d->pool);
+    free(d);
+}
+
+static int cpu_n_threads(const loam_device *d)
+{
+    return loam_pool_size(d->pool);
+}
+
+static bool cpu_supports(const loam_device *d, const loam_plan *p, const loam_op *o)
+{
+    (void)d, (void)p;
+    return o->kind < LOAM_OP_COUNT;
+}
+
+static loam_act cpu_act(const loam_device *d, loam_dtype weight)
+{
+    return loam_kernels_act(d->kernels, weight);
+}
+
+typedef struct pack_job {
+    loam_weight *w;
+    const void *src;
+    atomic_llong next;
+} pack_job;
+
+static void pack_groups(void *arg, int thread, int n_threads)
+{
+    (void)thread, (void)n_threads;
+    enum { GROUPS = 8 };
+    pack_job *j = arg;
+    const loam_packed *p = &j->w->packed;
+    for (;;) {
+        int64_t g = atomic_fetch_add(&j->next, GROUPS);
+        if (g >= p->n_groups)
+            return;
+        loam_pack_groups(p, j->src, j->w->memory, g, g + GROUPS < p->n_groups ? g + GROUPS : p->n_groups);
+    }
+}
+
+static void cpu_weight_free(loam_device *d, loam_weight *w)
+{
+    (void)d;
+    if (!w)
+        return;
+    if (w->memory)
+        munmap(w->memory, w->memory_bytes);
+    free(w->vector);
+    free(w);
+}
+
+static loam_status cpu_weight_new(loam_device *d, loam_dtype t, int64_t n, int64_t k, const void *src, bool products,
+                                  bool rows, loam_weight **out, loam_err *err)
+{
+    loam_weight *w = calloc(1, sizeof *w);
+    if (!w)
+        LOAM_FAIL(err, NO_MEMORY, "no memory for a weight");
+    *w = (loam_weight){.dtype = t, .n = n, .k = k, .rows = rows ? src : NULL};
+    if (!products && !rows) {
+        w->vector = aligned_alloc(64, loam_align_up((size_t)k * sizeof(float), 64));
+        if (!w->vector) {
+            cpu_weight_free(d, w);
+            LOAM_FAIL(err, NO_MEMORY, "no memory for a weight of %lld elements", (long long)k);
+        }
+        loam_dequantize(t, src, w->vector, k);
+    }
+    if (products) {
+        if (!loam_packed_init(&w->packed, t, n, k)) {
+            cpu_weight_free(d, w);
+            LOAM_FAIL(err, UNSUPPORTED, "a weight [%lld, %lld] of type %s cannot be multiplied with", (long long)n,
+                      (long long)k, loam_dtype_name(t));
+        }
+        w->memory_bytes = loam_packed_bytes(&w->packed);
+        w->memory = map_pages(w->memory_bytes, true);
+        if (!w->memory) {
+            size_t bytes = w->memory_bytes;
+            cpu_weight_free(d, w);
+            LOAM_FAIL(err, NO_MEMORY, "no memory for a weight of %zu bytes", bytes);
+        }
+        w->packed.data = w->memory;
+        pack_job job = {.w = w, .src = src};
+        loam_pool_run(d->pool, pack_groups, &job);
+    }
+    *out = w;
+    return LOAM_OK;
+}
+
+static size_t cpu_weight_bytes(const loam_weight *w)
+{
+    return w->memory_bytes + (w->vector ? (size_t)w->k * sizeof(float) : 0);
+}
+
+static void cpu_kv_free(loam_device *d, loam_kv *kv)
+{
+    (void)d;
+    if (!kv)
+        return;
+    if (kv->k)
+        munmap(kv->k, kv->bytes);
+    free(kv);
+}
+
+static loam_status cpu_kv_new(loam_device *d, int n_seqs, int n_ctx, int n_kv_heads, int head_dim, loam_kv **out,
+                              loam_err *err)
+{
+    (void)d;
+    loam_kv *kv = calloc(1, sizeof *kv);
+    if (!kv)
+        LOAM_FAIL(err, NO_MEMORY, "no memory for the KV cache");
+    *kv = (loam_kv){.n_seqs = n_seqs, .n_kv_heads = n_kv_heads, .head_dim = head_dim};
+    kv->n_ctx = (int)loam_align_up((size_t)n_ctx, LOAM_ATTENTION_BLOCK);
+    size_t rows, k_bytes, v_bytes;
+    bool over = loam_mul_overflows((size_t)n_seqs * (size_t)n_kv_heads, (size_t)kv->n_ctx, &rows) ||
+                loam_mul_overflows(rows, (size_t)head_dim * 2, &k_bytes) ||
+                loam_mul_overflows(rows, (size_t)loam_v_stride(head_dim) * 2, &v_bytes) ||
+                loam_add_overflows(k_bytes, v_bytes, &kv->bytes);
+    if (!over)
+        kv->k = map_pages(kv->bytes, false);
+    if (!kv->k) {
+        free(kv);
+        LOAM_FAIL(err, NO_MEMORY, "no memory for the KV cache of %d sequences of %d tokens; lower the context or the number of sequences",
+                  n_seqs, n_ctx);
+    }
+    kv->v = kv->k + k_bytes / 2;
+    *out = kv;
+    return LOAM_OK;
+}
+
+static void cpu_kv_copy(loam_device *d, loam_kv *kv, int from, int to, int n)
+{
+    (void)d;
+    size_t k_elems = loam_align_up((size_t)n, 16) * (size_t)kv->head_dim;
+    size_t v_elems = (size_t)n * (size_t)loam_v_stride(kv->head_dim);
+    for (int h = 0; h < kv->n_kv_heads && from != to; h++) {
+        memcpy(kv_k(kv, to, h), kv_k(kv, from, h), k_elems * 2);
+        memcpy(kv_v(kv, to, h), kv_v(kv, from, h), v_elems * 2);
+    }
+}
+
+static void cpu_program_free(loam_program *p)
+{
+    if (!p)
+        return;
+    if (p->arena)
+        munmap(p->arena, p->arena_bytes);
+    if (p->scratch)
+        munmap(p->scratch, p->scratch_bytes * (size_t)loam_pool_size(p->device->pool));
+    free(p->rope_freqs);
+    free(p->next_task);
+    free(p);
+}
+
+/* Parts of a thread's scratch, in bytes. */
+static size_t kernel_bytes(void)
+{
+    return LOAM_MATMUL_SCRATCH > LOAM_ATTENTION_SCRATCH ? LOAM_MATMUL_SCRATCH : loam_align_up(LOAM_ATTENTION_SCRATCH, 64);
+}
+
+/* Floats in a tile: two groups × all rows of a large step, or 16 groups × the 16 rows of a small one, or a task of
+ * attention. */
+static size_t tile_floats(const loam_plan *plan)
+{
+    size_t rows = (size_t)plan->max_tokens, big = rows * 32, small = 16 * 16 * LOAM_MATMUL_MAX_GROUPS;
+    size_t attention = (size_t)LOAM_ATTENTION_MAX_ROWS * LOAM_MAX_HEAD_DIM;
+    size_t n = big > small ? big : small;
+    return loam_align_up(n > attention ? n : attention, 16);
+}
+
+static size_t row_floats(const loam_plan *plan)
+{
+    int64_t widest = 16;
+    for (int i = 0; i < plan->n_tensors; i++)
+        if (plan->tensors[i].n_dims == 2 && plan->tensors[i].kind != LOAM_TENSOR_WEIGHT && plan->tensors[i].shape[1] > widest)
+            widest = plan->tensors[i].shape[1];
+    return loam_align_up((size_t)widest, 16);
+}
+
+static loam_status cpu_program_new(loam_device *d, const loam_plan *plan, loam_program **out, loam_err *err)
+{
+    loam_program *p = calloc(1, sizeof *p);
+    if (!p)
+        LOAM_FAIL(err, NO_MEMORY, "no memory for the program");
+    p->device = d;
+    p->plan = plan;
+    p->arena_bytes = plan->arena_bytes;
+    p->scratch_bytes = kernel_bytes() + (2 * tile_floats(plan) + row_floats(plan)) * sizeof(float);
+    p->scratch_bytes = loam_align_up(p->scratch_bytes, 4096);
+    p->next_task = calloc((size_t)plan->n_ops + 1, sizeof *p->next_task);
+    p->arena = map_pages(p->arena_bytes + 4096, true);
+    p->scratch = map_pages(p->scratch_bytes * (size_t)loam_pool_size(d->pool), false);
+    for (int i = 0; i < plan->n_ops; i++) {
+        const loam_op *o = &plan->ops[i];
+        if (o->kind != LOAM_OP_ROPE_TABLE)
+            continue;
+        p->rope_freqs = calloc((size_t)o->n_rot / 2 + 1, sizeof *p->rope_freqs);
+        if (p->rope_freqs)
+            loam_cpu_rope_freqs(o, o->in[1] >= 0 ? plan->tensors[o->in[1]].weight->vector : NULL, p->rope_freqs,
+                                &p->rope_freqs[o->n_rot / 2]);
+    }
+    if (!p->next_task || !p->arena || !p->scratch) {
+        size_t bytes = p->arena_bytes;
+        cpu_program_free(p);
+        LOAM_FAIL(err, NO_MEMORY, "no memory for %zu bytes of intermediate results; lower the batch size", bytes);
+    }
+    *out = p;
+    return LOAM_OK;
+}
+
+static void run_step(void *arg, int thread, int n_threads)
+{
+    (void)n_threads;
+    loam_program *p = arg;
+    uint8_t *mine = p->scratch + (size_t)thread * p->scratch_bytes;
+    size_t tile = tile_floats(p->plan);
+    loam_cpu_scratch s = {.kernel = mine};
+    s.tile[0] = (float *)(mine + kernel_bytes());
+    s.tile[1] = s.tile[0] + tile;
+    s.row = s.tile[1] + tile;
+    for (int i = 0; i < p->plan->n_ops; i++) {
+        const loam_op *o = &p->plan->ops[i];
+        if (i > 0 && o->stage != o[-1].stage)
+            loam_pool_barrier(p->device->pool);
+        int n = loam_cpu_op_tasks(p, o);
+        if (n == 1) { /* not worth a counter; spread single tasks of a stage over the threads */
+            if (i % n_threads == thread)
+                loam_cpu_op_run(p, o, 0, 1, &s);
+            continue;
+        }
+        for (int t; (t = atomic_fetch_add_explicit(&p->next_task[i], 1, memory_order_relaxed)) < n;)
+            loam_cpu_op_run(p, o, t, n, &s);
+    }
+}
+
+static loam_status cpu_program_run(loam_program *p, const loam_step *s, loam_err *err)
+{
+    (void)err;
+    p->step = s;
+    for (int i = 0; i < p->plan->n_ops; i++)
+        atomic_store_explicit(&p->next_task[i], 0, memory_order_relaxed);
+    loam_pool_run(p->device->pool, run_step, p);
+    p->step = NULL;
+    return LOAM_OK;
+}
+
+static const float *cpu_program_output(loam_program *p, int t)
+{
+    return (const float *)(p->arena + p->plan->tensors[t].offset);
+}
+
+static void cpu_program_read(loam_program *p, int t, int64_t n_rows, float *dst)
+{
+    const loam_tensor *x = &p->plan->tensors[t];
+    for (int64_t i = 0; i < n_rows; i++)
+        memcpy(dst + i * x->shape[1], p->arena + x->offset + (size_t)i * x->row_bytes, (size_t)x->shape[1] * sizeof *dst);
+}
+
+const loam_device_api loam_device_cpu = {
+    .abi = LOAM_DEVICE_ABI,
+    .size = sizeof(loam_device_api),
+    .name = "cpu",
+    .open = cpu_open,
+    .close = cpu_close,
+    .n_threads = cpu_n_threads,
+    .supports = cpu_supports,
+    .act = cpu_act,
+    .weight_new = cpu_weight_new,
+    .weight_free = cpu_weight_free,
+    .weight_bytes = cpu_weight_bytes,
+    .kv_new = cpu_kv_new,
+    .kv_free = cpu_kv_free,
+    .kv_copy = cpu_kv_copy,
+    .program_new = cpu_program_new,
+    .program_free = cpu_program_free,
+    .program_run = cpu_program_run,
+    .program_output = cpu_program_output,
+    .program_read = cpu_program_read,
+};

@@ -1,0 +1,69 @@
+/* The CPU device's own structures, shared by cpu.c (memory, programs) and cpu_ops.c (running one operation). */
+#ifndef LOAM_DEVICE_CPU_INT_H
+#define LOAM_DEVICE_CPU_INT_H
+
+#include <stdatomic.h>
+
+#include "base/pool.h"
+#include "device/device.h"
+#include "kernel/ops.h"
+
+struct loam_device {
+    loam_pool *pool;
+    const loam_kernels *kernels;
+};
+
+struct loam_weight {
+    loam_dtype dtype;
+    int64_t n, k;
+    loam_packed packed; /* data NULL when no products were asked for */
+    uint8_t *memory;    /* of packed.data, mapped anonymously */
+    size_t memory_bytes;
+    const void *rows;   /* the file's bytes, for look-ups; NULL when not asked for */
+    float *vector;      /* n == 1: the elements as f32 */
+};
+
+/* K: [seq][kv head][position/16][head_dim][16], V: [seq][kv head][position][v_stride], f16. */
+struct loam_kv {
+    int n_seqs, n_ctx, n_kv_heads, head_dim; /* n_ctx rounded up to LOAM_ATTENTION_BLOCK */
+    uint16_t *k, *v;
+    size_t bytes; /* of both, one mapping */
+};
+static inline uint16_t *kv_k(const loam_kv *kv, int seq, int head)
+{
+    return kv->k + ((size_t)seq * (size_t)kv->n_kv_heads + (size_t)head) * (size_t)kv->n_ctx * (size_t)kv->head_dim;
+}
+static inline uint16_t *kv_v(const loam_kv *kv, int seq, int head)
+{
+    return kv->v + ((size_t)seq * (size_t)kv->n_kv_heads + (size_t)head) * (size_t)kv->n_ctx *
+                       (size_t)loam_v_stride(kv->head_dim);
+}
+
+struct loam_program {
+    loam_device *device;
+    const loam_plan *plan;
+    uint8_t *arena;
+    size_t arena_bytes;
+    uint8_t *scratch; /* per thread: matmul and attention scratch, tile of results */
+    size_t scratch_bytes; /* of one thread */
+    atomic_int *next_task; /* one counter per operation */
+    double *rope_freqs; /* per operation of kind ROPE_TABLE: angle of one position step, built at compile time */
+    const loam_step *step;
+};
+
+/* Where a thread's scratch has its parts. */
+typedef struct loam_cpu_scratch {
+    void *kernel;    /* LOAM_MATMUL_SCRATCH or LOAM_ATTENTION_SCRATCH */
+    float *tile[2];  /* results of a product before they are converted or gated */
+    float *row;      /* one row of the widest tensor */
+} loam_cpu_scratch;
+
+/* Number of tasks that an operation falls into at this step, and one of them. Tasks of one operation touch disjoint
+ * outputs. */
+int loam_cpu_op_tasks(const loam_program *p, const loam_op *o);
+void loam_cpu_op_run(const loam_program *p, const loam_op *o, int task, int n_tasks, const loam_cpu_scratch *s);
+
+/* Angles per position of a ROPE_TABLE and its amplitude: freqs [n_rot/2]. */
+void loam_cpu_rope_freqs(const loam_op *o, const float *factors, double *freqs, double *amplitude);
+
+#endif
