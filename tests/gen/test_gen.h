@@ -17,6 +17,7 @@ typedef struct test_list {
 test_list sampler_tests(void);
 test_list stops_tests(void);
 test_list slots_tests(void);
+test_list logprobs_tests(void);
 test_list engine_tests(void);
 test_list engine_threads_tests(void);
 
