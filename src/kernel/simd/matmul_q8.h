@@ -106,15 +106,14 @@ INLINE vf block_min(qformat f, const loam_packed *w, const uint8_t *group, int64
     return vf_sub(vf_zero(), vf_mul(vf_from_f16(d + b / 8 * 16 + v * VW), vf_from_u8(s)));
 }
 
-/* The zero point is taken out in integers where that is a shift of the activations' sum; formats with two scales a
- * block, and MXFP4 with its zero point of 12, take it as a min (zero·scale is exact). */
-INLINE int int_zero(qformat f)
-{
-    return f.n_sub == 2 || f.zero == 12 ? 0 : f.zero;
-}
+/* Formats with two scales a block take their zero point as a min (zero·scale is exact), the others in integers. */
 INLINE bool uses_min(qformat f)
 {
-    return f.has_min || f.zero != int_zero(f);
+    return f.has_min || (f.n_sub == 2 && f.zero);
+}
+INLINE int int_zero(qformat f)
+{
+    return f.n_sub == 2 ? 0 : f.zero;
 }
 INLINE vf tile_min(qformat f, const loam_packed *w, const uint8_t *group, int64_t b, int half, int v, vf scale)
 {
