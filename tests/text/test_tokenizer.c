@@ -203,7 +203,7 @@ int main(void)
         cmocka_unit_test(llama_spm_ids_equal_those_of_hugging_face),
         cmocka_unit_test(phi3_ids_equal_those_of_hugging_face),
     };
-    test_list lists[] = {TEST_LIST(own), pretok_tests(), golden_tests()};
+    test_list lists[] = {TEST_LIST(own), pretok_tests(), golden_tests(), rule_tests()};
     struct CMUnitTest all[128];
     size_t n = 0;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)

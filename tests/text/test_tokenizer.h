@@ -22,7 +22,7 @@ typedef struct test_list {
 
 test_list pretok_tests(void);
 test_list golden_tests(void);
-test_list damage_tests(void);
+test_list rule_tests(void);
 
 /* Path of a file below the project's root; static buffer. */
 const char *root_path(const char *below);
