@@ -8,16 +8,19 @@
 #include "device/device.h"
 #include "kernel/ops.h"
 
+typedef struct weight_chunk weight_chunk;
+
 struct loam_device {
     loam_pool *pool;
     const loam_kernels *kernels;
+    weight_chunk *weights; /* memory of all packed weights, newest chunk first */
 };
 
 struct loam_weight {
     loam_dtype dtype;
     int64_t n, k;
     loam_packed packed; /* data NULL when no products were asked for */
-    uint8_t *memory;    /* of packed.data, mapped anonymously */
+    uint8_t *memory;    /* of packed.data, in the device's chunks */
     size_t memory_bytes;
     const void *rows;   /* the file's bytes, for look-ups; NULL when not asked for */
     float *vector;      /* n == 1: the elements as f32 */
