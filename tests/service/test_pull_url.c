@@ -1,5 +1,6 @@
 /* Pulling from a URL, against range_server.py on the loopback. */
 #define _GNU_SOURCE
+#include "gguf_writer.h"
 #include "service_test.h"
 
 #include <fcntl.h>
