@@ -118,7 +118,7 @@ static json_t *guard_string(const loam_guard *g, const char *s, size_t len)
     loam_buf_init(&out, SIZE_MAX / 8);
     for (size_t i = 0; i < len;) {
         size_t n = is_replacement(s + i, len - i) ? 4 : match(g, s + i, len - i);
-        if (n == 0 && i == open)
+        if (n == 0 && i >= open)
             n = len - i;
         if (n == 0) {
             i++;
