@@ -108,7 +108,7 @@ static void expect_equal(const answer *got, const answer *want)
 static void same_tokens_however_it_is_run(void **state)
 {
     if (!model_path()) {
-        print_message("SKIPPED: no model; set LOAM_TEST_MODEL to a GGUF file or run `loam model pull smollm2`\n");
+        print_message("# SKIPPED: no model; set LOAM_TEST_MODEL to a GGUF file or run `loam model pull smollm2`\n");
         skip();
     }
     answer want[PROMPTS], got;
