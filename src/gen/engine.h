@@ -36,7 +36,7 @@ enum { LOAM_JOB_MAX_STOPS = 16 };
 
 typedef struct loam_job_request {
     const int32_t *prompt; /* copied */
-    size_t n_prompt;       /* ≥ 1; a prompt that leaves no room for one token is INVALID and the message has both numbers */
+    size_t n_prompt;       /* ≥ 1; one that leaves no room for a token is INVALID, the message has both numbers */
     int max_tokens;        /* < 0: as many as the context has room for */
     loam_sampler_params sampler;
     const char *stops[LOAM_JOB_MAX_STOPS]; /* NUL-terminated UTF-8, copied; none is empty */
