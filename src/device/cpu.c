@@ -194,8 +194,10 @@ static loam_status cpu_kv_new(loam_device *d, int n_seqs, int n_ctx, int n_kv_he
         kv->k = map_pages(kv->bytes, false);
     if (!kv->k) {
         free(kv);
-        LOAM_FAIL(err, NO_MEMORY, "no memory for the KV cache of %d sequences of %d tokens; lower the context or the number of sequences",
-                  n_seqs, n_ctx);
+        LOAM_FAIL(
+            err, NO_MEMORY,
+            "no memory for the KV cache of %d sequences of %d tokens; lower the context or the number of sequences",
+            n_seqs, n_ctx);
     }
     kv->v = kv->k + k_bytes / 2;
     *out = kv;
@@ -229,7 +231,8 @@ static void cpu_program_free(loam_program *p)
 /* Parts of a thread's scratch, in bytes. */
 static size_t kernel_bytes(void)
 {
-    return LOAM_MATMUL_SCRATCH > LOAM_ATTENTION_SCRATCH ? LOAM_MATMUL_SCRATCH : loam_align_up(LOAM_ATTENTION_SCRATCH, 64);
+    return LOAM_MATMUL_SCRATCH > LOAM_ATTENTION_SCRATCH ? LOAM_MATMUL_SCRATCH
+                                                        : loam_align_up(LOAM_ATTENTION_SCRATCH, 64);
 }
 
 /* Floats in a tile: two groups × all rows of a large step, or 16 groups × the 16 rows of a small one, or a task of
@@ -246,7 +249,8 @@ static size_t row_floats(const loam_plan *plan)
 {
     int64_t widest = 16;
     for (int i = 0; i < plan->n_tensors; i++)
-        if (plan->tensors[i].n_dims == 2 && plan->tensors[i].kind != LOAM_TENSOR_WEIGHT && plan->tensors[i].shape[1] > widest)
+        if (plan->tensors[i].n_dims == 2 && plan->tensors[i].kind != LOAM_TENSOR_WEIGHT &&
+            plan->tensors[i].shape[1] > widest)
             widest = plan->tensors[i].shape[1];
     return loam_align_up((size_t)widest, 16);
 }
@@ -327,7 +331,8 @@ static void cpu_program_read(loam_program *p, int t, int64_t n_rows, float *dst)
 {
     const loam_tensor *x = &p->plan->tensors[t];
     for (int64_t i = 0; i < n_rows; i++)
-        memcpy(dst + i * x->shape[1], p->arena + x->offset + (size_t)i * x->row_bytes, (size_t)x->shape[1] * sizeof *dst);
+        memcpy(dst + i * x->shape[1], p->arena + x->offset + (size_t)i * x->row_bytes,
+               (size_t)x->shape[1] * sizeof *dst);
 }
 
 const loam_device_api loam_device_cpu = {

@@ -22,8 +22,8 @@ struct loam_weight {
     loam_packed packed; /* data NULL when no products were asked for */
     uint8_t *memory;    /* of packed.data, in the device's chunks */
     size_t memory_bytes;
-    const void *rows;   /* the file's bytes, for look-ups; NULL when not asked for */
-    float *vector;      /* n == 1: the elements as f32 */
+    const void *rows; /* the file's bytes, for look-ups; NULL when not asked for */
+    float *vector;    /* n == 1: the elements as f32 */
 };
 
 /* K: [seq][kv head][position/16][head_dim][16], V: [seq][kv head][position][v_stride], f16. */
@@ -47,18 +47,18 @@ struct loam_program {
     const loam_plan *plan;
     uint8_t *arena;
     size_t arena_bytes;
-    uint8_t *scratch; /* per thread: matmul and attention scratch, tile of results */
-    size_t scratch_bytes; /* of one thread */
+    uint8_t *scratch;      /* per thread: matmul and attention scratch, tile of results */
+    size_t scratch_bytes;  /* of one thread */
     atomic_int *next_task; /* one counter per operation */
-    double *rope_freqs; /* per operation of kind ROPE_TABLE: angle of one position step, built at compile time */
+    double *rope_freqs;    /* per operation of kind ROPE_TABLE: angle of one position step, built at compile time */
     const loam_step *step;
 };
 
 /* Where a thread's scratch has its parts. */
 typedef struct loam_cpu_scratch {
-    void *kernel;    /* LOAM_MATMUL_SCRATCH or LOAM_ATTENTION_SCRATCH */
-    float *tile[2];  /* results of a product before they are converted or gated */
-    float *row;      /* one row of the widest tensor */
+    void *kernel;   /* LOAM_MATMUL_SCRATCH or LOAM_ATTENTION_SCRATCH */
+    float *tile[2]; /* results of a product before they are converted or gated */
+    float *row;     /* one row of the widest tensor */
 } loam_cpu_scratch;
 
 /* Number of tasks that an operation falls into at this step, and one of them. Tasks of one operation touch disjoint

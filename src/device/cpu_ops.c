@@ -32,7 +32,8 @@ static int64_t n_rows(const loam_program *p, int id)
 }
 
 /* Stores m rows of columns [c0, c0 + n) of tensor id in its layout; c0 and n are multiples of 32 when it is Q8. */
-static void store(const loam_program *p, int id, int64_t row0, int64_t m, const float *x, int64_t x_stride, int64_t c0, int64_t n)
+static void store(const loam_program *p, int id, int64_t row0, int64_t m, const float *x, int64_t x_stride, int64_t c0,
+                  int64_t n)
 {
     const loam_tensor *t = tensor(p, id);
     const loam_kernels *ks = p->device->kernels;
@@ -119,7 +120,8 @@ static void run_rows(const loam_program *p, const loam_op *o, int64_t row, const
         break;
     }
     case LOAM_OP_ADD:
-        ks->add(f32_row(p, o->in[0], row), f32_row(p, o->in[1], row), tensor(p, o->out)->shape[1], f32_row(p, o->out, row));
+        ks->add(f32_row(p, o->in[0], row), f32_row(p, o->in[1], row), tensor(p, o->out)->shape[1],
+                f32_row(p, o->out, row));
         break;
     case LOAM_OP_SWIGLU: {
         int64_t cols = tensor(p, o->out)->shape[1];
@@ -128,7 +130,8 @@ static void run_rows(const loam_program *p, const loam_op *o, int64_t row, const
         break;
     }
     case LOAM_OP_GATHER:
-        memcpy(f32_row(p, o->out, row), f32_row(p, o->in[0], st->output_rows[row]), (size_t)tensor(p, o->out)->shape[1] * 4);
+        memcpy(f32_row(p, o->out, row), f32_row(p, o->in[0], st->output_rows[row]),
+               (size_t)tensor(p, o->out)->shape[1] * 4);
         break;
     case LOAM_OP_CONVERT:
         store(p, o->out, row, 1, f32_row(p, o->in[0], row), 0, 0, tensor(p, o->out)->shape[1]);
@@ -151,7 +154,8 @@ static void run_rows(const loam_program *p, const loam_op *o, int64_t row, const
         ks->rope(f32_row(p, o->in[0], row), o->n_heads, o->head_dim, o->n_rot, o->neox, table, table + o->n_rot);
         break;
     }
-    default: break;
+    default:
+        break;
     }
 }
 
@@ -163,8 +167,8 @@ static void run_kv_write(const loam_program *p, const loam_op *o, int task)
     const loam_kv *kv = tensor(p, o->in[2])->kv;
     for (int i = 0; i < sp->n_rows; i++)
         p->device->kernels->kv_write(f32_row(p, o->in[0], sp->first_row + i) + h * o->head_dim,
-                                     f32_row(p, o->in[1], sp->first_row + i) + h * o->head_dim, o->head_dim, sp->pos + i,
-                                     kv_k(kv, sp->seq, h), kv_v(kv, sp->seq, h));
+                                     f32_row(p, o->in[1], sp->first_row + i) + h * o->head_dim, o->head_dim,
+                                     sp->pos + i, kv_k(kv, sp->seq, h), kv_v(kv, sp->seq, h));
 }
 
 /* Tokens in one attention task of a span; single tokens are cut by heads instead, when there are few of them. */
@@ -220,14 +224,16 @@ int loam_cpu_op_tasks(const loam_program *p, const loam_op *o)
         int64_t n_groups = tensor(p, o->in[1])->weight->packed.n_groups, per = groups_per_task(p, n_groups, m);
         return m ? (int)((n_groups + per - 1) / per) : 0;
     }
-    case LOAM_OP_KV_WRITE: return p->step->n_spans * o->n_kv_heads;
+    case LOAM_OP_KV_WRITE:
+        return p->step->n_spans * o->n_kv_heads;
     case LOAM_OP_ATTENTION: {
         int n = 0;
         for (int i = 0; i < p->step->n_spans; i++)
             n += span_tasks(o, &p->step->spans[i]);
         return n;
     }
-    default: return (int)((m + ROWS_PER_TASK - 1) / ROWS_PER_TASK);
+    default:
+        return (int)((m + ROWS_PER_TASK - 1) / ROWS_PER_TASK);
     }
 }
 
@@ -235,10 +241,18 @@ void loam_cpu_op_run(const loam_program *p, const loam_op *o, int task, int n_ta
 {
     (void)n_tasks;
     switch (o->kind) {
-    case LOAM_OP_MATMUL: run_matmul(p, o, task, s); return;
-    case LOAM_OP_GATED: run_gated(p, o, task, s); return;
-    case LOAM_OP_KV_WRITE: run_kv_write(p, o, task); return;
-    case LOAM_OP_ATTENTION: run_attention(p, o, task, s); return;
+    case LOAM_OP_MATMUL:
+        run_matmul(p, o, task, s);
+        return;
+    case LOAM_OP_GATED:
+        run_gated(p, o, task, s);
+        return;
+    case LOAM_OP_KV_WRITE:
+        run_kv_write(p, o, task);
+        return;
+    case LOAM_OP_ATTENTION:
+        run_attention(p, o, task, s);
+        return;
     default: {
         int64_t m = n_rows(p, o->out), first = (int64_t)task * ROWS_PER_TASK;
         for (int64_t row = first; row < first + ROWS_PER_TASK && row < m; row++)

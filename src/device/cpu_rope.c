@@ -1,4 +1,5 @@
-/* Rotary frequencies: base, per-dimension factors (Llama 3), linear interpolation, YaRN (Peng et al. 2023, section 3). */
+/* Rotary frequencies: base, per-dimension factors (Llama 3), linear interpolation, YaRN (Peng et al. 2023, section 3).
+ */
 #include <math.h>
 
 #include "device/cpu_int.h"

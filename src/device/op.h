@@ -30,9 +30,10 @@ enum {
  *   ATTENTION   q [T, n_heads·head_dim], cache state -> [T, n_heads·head_dim]
  *   GATHER      x [T, C] -> [outputs, C]
  *   CONVERT     x [T, C] f32 -> the same in the layout of the output tensor (inserted by the planner) */
-#define LOAM_OP_LIST(X)                                                                                                \
-    X(EMBED) X(RMS_NORM) X(MATMUL) X(SWIGLU) X(GATED) X(ADD) X(ROPE_TABLE) X(ROPE) X(KV_WRITE) X(ATTENTION) X(GATHER)  \
-    X(CONVERT)
+#define LOAM_OP_LIST(X)                                                                                      \
+    X(EMBED)                                                                                                 \
+    X(RMS_NORM) X(MATMUL) X(SWIGLU) X(GATED) X(ADD) X(ROPE_TABLE) X(ROPE) X(KV_WRITE) X(ATTENTION) X(GATHER) \
+        X(CONVERT)
 
 typedef enum loam_op_kind {
 #define X(name) LOAM_OP_##name,
@@ -59,7 +60,7 @@ typedef struct loam_tensor {
     loam_dtype dtype; /* F32 or I32 for all but weights */
     int n_dims;
     int64_t shape[LOAM_MAX_DIMS];
-    loam_act layout;   /* how the rows of a TEMP are stored */
+    loam_act layout;     /* how the rows of a TEMP are stored */
     loam_weight *weight; /* borrowed */
     loam_kv *kv;         /* borrowed */
     /* filled in by the planner */
@@ -86,7 +87,7 @@ typedef struct loam_plan {
     const loam_tensor *tensors;
     const loam_op *ops;
     int n_tensors, n_ops;
-    int64_t max_tokens;  /* of a step */
+    int64_t max_tokens; /* of a step */
     int64_t max_outputs;
     size_t arena_bytes;
 } loam_plan;

@@ -85,6 +85,12 @@ typedef struct loam_kernels {
     /* Causal softmax attention with running maximum (Milakov & Gimelshein 2018; Dao et al. 2022). scratch has
      * LOAM_ATTENTION_SCRATCH bytes, 64-byte aligned. */
     void (*attention)(const loam_attention_task *t, void *scratch);
+
+    /* What this level can do at all, for `loam bench` (device/probe.h): n rounds of multiply-adds on registers; both
+     * return the number of operations (a multiply-add counts two). read sums n bytes (a multiple of 256) and returns the sum. */
+    uint64_t (*peak_f32)(int64_t n);
+    uint64_t (*peak_i8)(int64_t n);
+    uint64_t (*read)(const void *p, size_t n);
 } loam_kernels;
 
 /* The kernels of a level, NULL when this processor cannot run it; static. */

@@ -7,6 +7,7 @@
 #include "kernel/simd/rows.h"
 
 #include "kernel/simd/attention.h"
+#include "kernel/simd/peak.h"
 #include "kernel/simd/table.h"
 
 const loam_kernels loam_kernels_avx2 = {

@@ -7,6 +7,7 @@
 #include "kernel/simd/rows.h"
 
 #include "kernel/simd/attention.h"
+#include "kernel/simd/peak.h"
 #include "kernel/simd/table.h"
 
 #include "kernel/avx512/bf16.h"

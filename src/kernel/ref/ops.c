@@ -88,6 +88,42 @@ void loam_attention_ref(const loam_attention_task *t, void *scratch)
     }
 }
 
+uint64_t loam_peak_f32_ref(int64_t n)
+{
+    float s[8] = {0};
+    for (int64_t i = 0; i < n; i++)
+        for (int j = 0; j < 8; j++)
+            s[j] = s[j] * 0.999f + 1.0f;
+    volatile float sink = s[0] + s[1] + s[2] + s[3] + s[4] + s[5] + s[6] + s[7];
+    (void)sink;
+    return (uint64_t)n * 16;
+}
+
+uint64_t loam_peak_i8_ref(int64_t n)
+{
+    volatile int8_t seed = 3;
+    int8_t a = seed;
+    int32_t s[8] = {0};
+    for (int64_t i = 0; i < n; i++)
+        for (int j = 0; j < 8; j++)
+            s[j] += a * (int8_t)(i + j);
+    volatile int32_t sink = s[0] ^ s[1] ^ s[2] ^ s[3] ^ s[4] ^ s[5] ^ s[6] ^ s[7];
+    (void)sink;
+    return (uint64_t)n * 16;
+}
+
+uint64_t loam_read_ref(const void *p, size_t n)
+{
+    const char *c = p;
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i += 8) {
+        uint64_t v;
+        memcpy(&v, c + i, 8);
+        sum += v;
+    }
+    return sum;
+}
+
 const loam_kernels loam_kernels_ref = {
     .level = LOAM_CPU_LEVEL_REF,
     .quantize_q8 = loam_quantize_q8_ref,
@@ -99,4 +135,7 @@ const loam_kernels loam_kernels_ref = {
     .rope = loam_rope_ref,
     .kv_write = loam_kv_write_ref,
     .attention = loam_attention_ref,
+    .peak_f32 = loam_peak_f32_ref,
+    .peak_i8 = loam_peak_i8_ref,
+    .read = loam_read_ref,
 };

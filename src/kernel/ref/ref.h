@@ -15,5 +15,8 @@ void loam_rope_ref(float *x, int64_t n_heads, int64_t head_dim, int64_t n_rot, b
 void loam_kv_write_ref(const float *k, const float *v, int64_t head_dim, int64_t pos, uint16_t *k_cache,
                        uint16_t *v_cache);
 void loam_attention_ref(const loam_attention_task *t, void *scratch);
+uint64_t loam_peak_f32_ref(int64_t n);
+uint64_t loam_peak_i8_ref(int64_t n);
+uint64_t loam_read_ref(const void *p, size_t n);
 
 #endif

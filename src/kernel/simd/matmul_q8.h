@@ -183,8 +183,10 @@ INLINE void panel_tile(qformat f, const int R, const uint8_t *const codes[2], co
                     w[v] = idot_weights(depth, vb_load(codes[v] + (b * 8 + h * 4 + g) * 64));
                 for (int r = 0; r < R; r++) {
                     vi a = vi_load_bcast(act[r][b].q + h * 16 + g * 4);
-                    for (int v = 0; v < 2; v++)
+                    for (int v = 0; v < 2; v++) {
                         idot_step(&d[r][v], depth, g, steps, w[v], a);
+                        idot_pin(&d[r][v], depth);
+                    }
                 }
             }
             for (int v = 0; v < 2; v++) {

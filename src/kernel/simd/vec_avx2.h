@@ -217,6 +217,15 @@ static inline __attribute__((always_inline)) void idot_step(idot *d, int depth, 
         d->wide = step < depth ? m : _mm256_add_epi32(d->wide, m);
     }
 }
+/* Keeps the compiler from reordering the steps of different rows: left alone, it gathers the steps of one row, and the
+ * other rows' operands, which no longer fit the registers, go through the stack. */
+static inline __attribute__((always_inline)) void idot_pin(idot *d, int depth)
+{
+    if (depth == 0)
+        __asm__("" : "+x"(d->wide));
+    else
+        __asm__("" : "+x"(d->narrow));
+}
 /* Weights of depth 0 arrive with their sign bit flipped. */
 static inline __attribute__((always_inline)) vi idot_weights(int depth, vi w)
 {

@@ -198,6 +198,11 @@ static inline __attribute__((always_inline)) void idot_step(idot *d, int depth, 
     (void)depth, (void)step, (void)n_steps;
     d->wide = _mm512_dpbusd_epi32(d->wide, w, a);
 }
+/* See vec_avx2.h; with 32 registers nothing needs pinning. */
+static inline __attribute__((always_inline)) void idot_pin(idot *d, int depth)
+{
+    (void)d, (void)depth;
+}
 static inline __attribute__((always_inline)) vi idot_weights(int depth, vi w)
 {
     (void)depth;
