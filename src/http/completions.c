@@ -36,13 +36,14 @@ static bool parse_request(loam_http_exchange *x, bool chat, json_t **body, loam_
     return true;
 }
 
-/* Whether a prompt that the engine refused was too long for it: clients look for this code to shorten it. */
+/* Whether a prompt that the engine refused was too long for it: clients look for this code to shorten it. Control
+ * tokens count as their letters here, so that this errs on the side of yes. */
 static bool is_too_long(loam_http_exchange *x, const char *text, size_t len)
 {
     int32_t *ids = NULL;
     size_t n = 0;
     loam_err err = LOAM_ERR_INIT;
-    bool yes = loam_tokenizer_encode(tokenizer_of(x), text, len, true, true, &ids, &n, &err) == LOAM_OK &&
+    bool yes = loam_tokenizer_encode(tokenizer_of(x), text, len, false, true, &ids, &n, &err) == LOAM_OK &&
                n + 1 > (size_t)loam_engine_model_info(loam_chat_engine(x->service->chat))->n_ctx;
     free(ids);
     return yes;

@@ -18,7 +18,8 @@ enum {
     LOAM_HTTP_REPLY_MAX = 64 << 20, /* bytes of a whole reply */
     LOAM_HTTP_WAIT_MS = 100,        /* how often a waiting thread looks whether its client is still there */
     LOAM_HTTP_PING_S = 10,          /* silence after which a stream gets a comment line */
-    LOAM_HTTP_GONE = 499,           /* reply status when there is nobody left to answer; never sent */
+    LOAM_HTTP_URL_MAX = 300,
+    LOAM_HTTP_GONE = 499, /* reply status when there is nobody left to answer; never sent */
 };
 
 /* What all requests share; immutable while the server runs, except the atomics and the metrics (which lock). */
@@ -76,6 +77,18 @@ struct loam_http_exchange {
 const char *loam_http_header(loam_http_exchange *x, const char *name);
 /* server.c: the client closed its side, or broke off. */
 bool loam_http_gone(loam_http_exchange *x);
+
+/* listen.c: a listening socket. */
+typedef struct loam_http_listener {
+    int fd, port;
+    bool ipv6;
+    bool loopback; /* reachable from this machine only */
+    char url[LOAM_HTTP_URL_MAX];
+} loam_http_listener;
+
+/* Binds the first address of host that can be had; port 0: any. The caller closes fd. INVALID for a host that is none,
+ * IO when the port cannot be had. */
+LOAM_CHECK_RESULT loam_status loam_http_listen(const char *host, int port, loam_http_listener *out, loam_err *err);
 
 /* routes.c: checks what can be checked before the body is read: connection count, host, origin, key, path, method,
  * media type. Leaves reply.status 0 when the request may go on. */

@@ -61,7 +61,7 @@ static loam_status read_bool(reader *r, const char *name, const json_t *v, bool 
 
 static loam_status read_float(reader *r, const char *name, const json_t *v, double least, double most, float *out)
 {
-    double x;
+    double x = 0;
     LOAM_TRY(read_number(r, name, v, least, most, &x));
     *out = (float)x;
     return LOAM_OK;
@@ -84,7 +84,7 @@ static loam_status read_min_p(reader *r, const char *name, const json_t *v)
 
 static loam_status read_top_k(reader *r, const char *name, const json_t *v)
 {
-    int64_t k;
+    int64_t k = 0;
     LOAM_TRY(read_integer(r, name, v, -1, INT_MAX, &k));
     r->p->job.sampler.top_k = k < 0 ? 0 : (int)k;
     return LOAM_OK;
@@ -97,7 +97,7 @@ static loam_status read_repeat_penalty(reader *r, const char *name, const json_t
 
 static loam_status read_repeat_last_n(reader *r, const char *name, const json_t *v)
 {
-    int64_t n;
+    int64_t n = 0;
     LOAM_TRY(read_integer(r, name, v, -1, INT_MAX, &n));
     r->p->job.sampler.repeat_last_n = (int)n;
     return LOAM_OK;
@@ -116,7 +116,7 @@ static loam_status read_frequency(reader *r, const char *name, const json_t *v)
 /* -1 asks for a random one, as in llama.cpp. */
 static loam_status read_seed(reader *r, const char *name, const json_t *v)
 {
-    int64_t seed;
+    int64_t seed = 0;
     LOAM_TRY(read_integer(r, name, v, INT64_MIN, INT64_MAX, &seed));
     r->p->job.sampler.seed = (uint64_t)seed;
     r->p->random_seed = seed == -1;
@@ -125,7 +125,7 @@ static loam_status read_seed(reader *r, const char *name, const json_t *v)
 
 static loam_status read_max_tokens(reader *r, const char *name, const json_t *v)
 {
-    int64_t n;
+    int64_t n = 0;
     LOAM_TRY(read_integer(r, name, v, -1, INT_MAX, &n));
     if (n == 0)
         REFUSE(r, "invalid_value", "'%s' must be at least 1 (or -1: as many as fit)", name);
@@ -205,7 +205,7 @@ static loam_status read_logit_bias(reader *r, const char *name, const json_t *v)
     {
         char *end;
         long long id = strtoll(key, &end, 10);
-        double bias;
+        double bias = 0;
         if (*key < '0' || *key > '9' || *end || id < 0 || (unsigned long long)id >= r->n_vocab)
             REFUSE(r, "invalid_value", "'logit_bias' has a key that is not a token id from 0 to %zu", r->n_vocab - 1);
         LOAM_TRY(read_number(r, "logit_bias", value, -100, 100, &bias));
@@ -232,7 +232,7 @@ static loam_status read_echo(reader *r, const char *name, const json_t *v)
 
 static loam_status only_one(reader *r, const char *name, const json_t *v)
 {
-    int64_t n;
+    int64_t n = 0;
     LOAM_TRY(read_integer(r, name, v, 1, INT_MAX, &n));
     if (n != 1)
         REFUSE(r, "unsupported_value", "'%s' above 1 is not supported; send the request several times", name);

@@ -16,16 +16,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <microhttpd.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -50,9 +48,9 @@ struct loam_server {
     struct MHD_Daemon *daemon;
     int listen_fd; /* ours to close once the daemon is quiesced or never started; else -1 */
     int port;
-    char url[300];
+    char url[LOAM_HTTP_URL_MAX];
     int max_connections, io_timeout_s, request_timeout_s;
-    atomic_int answering; /* requests between headers and the end of their answer */
+    atomic_int answering; /* requests from their last byte to the end of their answer */
     pthread_t watcher;
     bool watching;
     pthread_mutex_t mutex; /* guards links, their fields, and watch_end; innermost */
@@ -71,6 +69,7 @@ typedef struct request {
     size_t sent_of_piece; /* of stream_piece */
     loam_buf stream_piece;
     bool stream_done;
+    bool counted; /* in server->answering */
     double last_sent_s, last_looked_s;
 } request;
 
@@ -176,7 +175,6 @@ static enum MHD_Result begin(loam_server *s, struct MHD_Connection *c, const cha
     loam_buf_init(&r->x.body, s->service.max_body);
     loam_buf_init(&r->x.reply.body, LOAM_HTTP_REPLY_MAX);
     loam_buf_init(&r->stream_piece, LOAM_HTTP_REPLY_MAX);
-    atomic_fetch_add(&s->answering, 1);
     set_link(r, false, r->x.started_s);
     set_timeout(r, s->io_timeout_s);
 
@@ -227,6 +225,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
         return receive(r, bytes, n);
     }
     set_link(r, true, 0);
+    r->counted = true;
+    atomic_fetch_add(&r->server->answering, 1);
     if (!r->x.reply.status) {
         set_timeout(r, 0); /* thinking is not silence of the client's */
         loam_http_handle(&r->x);
@@ -253,8 +253,9 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **state, enum
     loam_buf_deinit(&r->x.body);
     loam_buf_deinit(&r->x.reply.body);
     loam_buf_deinit(&r->stream_piece);
+    if (r->counted)
+        atomic_fetch_sub(&s->answering, 1);
     free(r);
-    atomic_fetch_sub(&s->answering, 1);
 }
 
 static void on_connection(void *cls, struct MHD_Connection *c, void **context, enum MHD_ConnectionNotificationCode what)
@@ -317,57 +318,6 @@ LOAM_PRINTF(2, 0) static void log_line(void *arg, const char *fmt, va_list ap)
     loam_log(LOAM_LOG_LEVEL_DEBUG, "http: %s", text);
 }
 
-static bool is_loopback(const struct sockaddr *a)
-{
-    if (a->sa_family == AF_INET)
-        return ntohl(((const struct sockaddr_in *)a)->sin_addr.s_addr) >> 24 == 127;
-    return a->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)a)->sin6_addr);
-}
-
-/* Binds the first address of host that can be had. On success listen_fd, port, url and loopback are set. */
-static loam_status listen_on(loam_server *s, const char *host, int port, bool *ipv6, loam_err *err)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found;
-    char service[8];
-    snprintf(service, sizeof service, "%d", port);
-    int e = getaddrinfo(host, service, &hints, &found);
-    if (e)
-        LOAM_FAIL(err, INVALID, "cannot listen on '%s': %s", host, e == EAI_SYSTEM ? strerror(errno) : gai_strerror(e));
-    int why = 0;
-    for (const struct addrinfo *a = found; a && s->listen_fd < 0; a = a->ai_next) {
-        int one = 1, fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd < 0) {
-            why = errno;
-            continue;
-        }
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-        if (bind(fd, a->ai_addr, a->ai_addrlen) != 0 || listen(fd, 128) != 0) {
-            why = errno;
-            close(fd);
-            continue;
-        }
-        s->listen_fd = fd;
-        s->service.loopback = is_loopback(a->ai_addr);
-        *ipv6 = a->ai_family == AF_INET6;
-    }
-    freeaddrinfo(found);
-    if (s->listen_fd < 0)
-        LOAM_FAIL(err, IO, "cannot listen on %s port %d: %s%s", host, port, strerror(why),
-                  why == EADDRINUSE ? "; another program has it, choose another port" : "");
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } bound;
-    socklen_t size = sizeof bound;
-    if (getsockname(s->listen_fd, &bound.any, &size) != 0)
-        LOAM_FAIL(err, IO, "cannot find out the port: %s", strerror(errno));
-    s->port = ntohs(*ipv6 ? bound.v6.sin6_port : bound.v4.sin_port);
-    bool brackets = strchr(host, ':') != NULL;
-    snprintf(s->url, sizeof s->url, "http://%s%s%s:%d", brackets ? "[" : "", host, brackets ? "]" : "", s->port);
-    return LOAM_OK;
-}
-
 static char *copy(const char *s, bool *failed)
 {
     char *c = s ? strdup(s) : NULL;
@@ -426,14 +376,18 @@ loam_status loam_server_start(const loam_server_options *o, loam_chat *chat, loa
     if (!s)
         LOAM_FAIL(err, NO_MEMORY, "out of memory for the server");
     s->listen_fd = -1;
-    bool ipv6 = false;
+    loam_http_listener listener = {0};
     loam_status status = set_up(s, o, chat, err);
     if (status == LOAM_OK)
-        status = listen_on(s, o->host ? o->host : "127.0.0.1", o->port, &ipv6, err);
+        status = loam_http_listen(o->host ? o->host : "127.0.0.1", o->port, &listener, err);
     if (status != LOAM_OK)
         goto fail;
+    s->listen_fd = listener.fd;
+    s->port = listener.port;
+    s->service.loopback = listener.loopback;
+    memcpy(s->url, listener.url, sizeof s->url);
     unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC |
-                     MHD_USE_ERROR_LOG | (ipv6 ? MHD_USE_IPv6 : 0);
+                     MHD_USE_ERROR_LOG | (listener.ipv6 ? MHD_USE_IPv6 : 0);
     s->daemon = MHD_start_daemon(flags, (uint16_t)s->port, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER,
                                  log_line, s, MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_NOTIFY_COMPLETED,
                                  on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,

@@ -110,6 +110,8 @@ void loam_http_apply_template(loam_http_exchange *x)
     loam_err err = LOAM_ERR_INIT;
     loam_buf prompt;
     loam_buf_init(&prompt, LOAM_HTTP_REPLY_MAX);
+    if (json_is_null(vars))
+        vars = NULL;
     if (!json_is_array(messages) || !json_array_size(messages)) {
         loam_http_reply_error(x, 400, "invalid_type", "messages",
                               "'messages' must be an array with at least one message");
