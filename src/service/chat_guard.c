@@ -82,16 +82,19 @@ static bool begins(const loam_guard *g, const char *s, size_t len)
     return false;
 }
 
-/* Where in s the beginning of a control token text starts that reaches to its end, but for white space (templates
- * trim); len: nowhere. */
+/* Where in s the beginning of a control token text starts that reaches to the end of s; len: nowhere. */
 static size_t open_end(const loam_guard *g, const char *s, size_t len)
 {
-    size_t end = len;
-    while (end && strchr(" \t\r\n\v\f", s[end - 1]) && s[end - 1])
-        end--;
-    for (size_t n = end < g->longest ? end : g->longest; n > 0; n--)
-        if (begins(g, s + end - n, n))
-            return end - n;
+    for (size_t n = len < g->longest ? len : g->longest; n > 0; n--)
+        if (begins(g, s + len - n, n))
+            return len - n;
+    return len;
+}
+
+static size_t without_space(const char *s, size_t len)
+{
+    while (len && s[len - 1] && strchr(" \t\r\n\v\f", s[len - 1]))
+        len--;
     return len;
 }
 
@@ -114,12 +117,15 @@ static void add_replaced(loam_buf *out, const char *s, size_t len)
 static json_t *guard_string(const loam_guard *g, const char *s, size_t len)
 {
     loam_buf out;
-    size_t open = open_end(g, s, len), plain = 0;
+    size_t plain = 0, open = open_end(g, s, len);
+    size_t trimmed = without_space(s, len), open_trimmed = open_end(g, s, trimmed); /* many templates trim */
     loam_buf_init(&out, SIZE_MAX / 8);
     for (size_t i = 0; i < len;) {
         size_t n = is_replacement(s + i, len - i) ? 4 : match(g, s + i, len - i);
         if (n == 0 && i >= open)
             n = len - i;
+        else if (n == 0 && i >= open_trimmed && i < trimmed)
+            n = trimmed - i;
         if (n == 0) {
             i++;
             continue;
