@@ -4,6 +4,8 @@
 #ifndef LOAM_TEXT_CHAT_TEMPLATE_H
 #define LOAM_TEXT_CHAT_TEMPLATE_H
 
+#include <stdint.h>
+
 #include "base/buf.h"
 #include "base/status.h"
 #include "format/json.h"
@@ -19,5 +21,10 @@ void loam_chat_template_free(loam_chat_template *t);
  * tools, … Appends to out. raise_exception() in the template gives INVALID with its message. */
 LOAM_CHECK_RESULT loam_status loam_chat_template_render(const loam_chat_template *t, const json_t *vars, loam_buf *out,
                                                         loam_err *err);
+
+/* The same as if the clock showed `now` (seconds since 1970), which strftime_now() prints in local time: for prompts
+ * that must come out the same tomorrow. */
+LOAM_CHECK_RESULT loam_status loam_chat_template_render_at(const loam_chat_template *t, const json_t *vars, int64_t now,
+                                                           loam_buf *out, loam_err *err);
 
 #endif
