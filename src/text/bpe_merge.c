@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WALK_MAX = 48 };
+enum { WALK_MAX = 48, MAX_WORD = 1 << 24 /* some 50 bytes of scratch for each */ };
 
 loam_status loam_encoder_push(loam_encoder *e, int32_t id, loam_err *err)
 {
@@ -27,6 +27,9 @@ loam_status loam_encoder_reserve(loam_encoder *e, size_t n, loam_err *err)
 {
     if (n <= e->syms_cap)
         return LOAM_OK;
+    if (n > MAX_WORD)
+        LOAM_FAIL(err, TOO_LARGE, "the text has %zu bytes without a place to cut it, at most %d can be tokenized", n,
+                  MAX_WORD);
     size_t cap = n < 256 ? 256 : n;
     free(e->syms);
     e->syms_cap = 0;

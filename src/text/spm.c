@@ -138,15 +138,14 @@ static uint32_t find_merge(const loam_encoder *e, const loam_sym *left, const lo
     return e->t->tokens[id].priority;
 }
 
+/* A character that is no token: its bytes when all of them are tokens, else the unknown token. */
 static loam_status push_bytes(loam_encoder *e, const char *s, size_t n, loam_err *err)
 {
-    for (size_t i = 0; i < n; i++) {
-        int32_t id = e->t->byte_id[(unsigned char)s[i]];
-        if (id < 0)
-            id = e->t->unk;
-        if (id >= 0)
-            LOAM_TRY(loam_encoder_push(e, id, err));
-    }
+    for (size_t i = 0; i < n; i++)
+        if (e->t->byte_id[(unsigned char)s[i]] < 0)
+            return e->t->unk >= 0 ? loam_encoder_push(e, e->t->unk, err) : LOAM_OK;
+    for (size_t i = 0; i < n; i++)
+        LOAM_TRY(loam_encoder_push(e, e->t->byte_id[(unsigned char)s[i]], err));
     return LOAM_OK;
 }
 

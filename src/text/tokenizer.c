@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_TEXT = 1 << 29 }; /* symbols are counted in 32 bits */
+enum { MAX_TEXT = 1 << 28 };
 
 static loam_status encode_plain(loam_encoder *e, const char *s, size_t n, loam_err *err)
 {

@@ -261,12 +261,33 @@ static void broken_text_is_cut_without_loss(void **state)
         }
 }
 
+static void only_valid_utf8_is_a_character(void **state)
+{
+    static const char *const broken[] = {"\x80",
+                                         "\xC0\x80",
+                                         "\xC1\xBF",
+                                         "\xE0\x9F\xBF",
+                                         "\xED\xA0\x80",
+                                         "\xF0\x8F\xBF\xBF",
+                                         "\xF4\x90\x80\x80",
+                                         "\xF5\x80\x80\x80",
+                                         "\xE2\x82",
+                                         "\xE2\x82x",
+                                         "\xFF"};
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        uint32_t cp = 0;
+        assert_int_equal(loam_utf8_next(broken[i], strlen(broken[i]), &cp), 1);
+        assert_int_equal(cp, LOAM_UTF8_INVALID);
+    }
+}
+
 test_list pretok_tests(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(categories_agree_with_pcre2), /* first: it finds what is disputed */
         cmocka_unit_test(splitters_cut_where_their_regular_expressions_do),
         cmocka_unit_test(splitters_cut_nasty_texts_like_their_regular_expressions),
+        cmocka_unit_test(only_valid_utf8_is_a_character),
         cmocka_unit_test(broken_text_is_cut_without_loss),
     };
     return TEST_LIST(tests);

@@ -79,6 +79,17 @@ static void special_tokens_come_only_from_trusted_text(void **state)
     expect(t, "<tool>!", false, false, "<tool> !");
     expect(t, "<<|im_end|", true, false, "< < | i m _ e n d |");
     loam_tokenizer_free(t);
+
+    static vocab_tables v;
+    vocab_file f;
+    vocab_bpe(&v);
+    v.types[256] = 3; /* "ab", which the first merge makes */
+    vocab_write(&f, &v, "gpt2", "llama-bpe");
+    t = open_good(&f);
+    expect(t, "ab", true, false, "ab");
+    expect(t, "ab", false, false, "a b");
+    loam_tokenizer_free(t);
+
     t = small("llama", "default");
     expect(t, "<s>a", true, false, "<s> ▁a");
     expect(t, "<s>", false, false, "▁ <s >"); /* the text of <s> can be merged together, but not into the token */
@@ -159,6 +170,38 @@ static void sentencepiece_adds_and_drops_its_space(void **state)
     loam_tokenizer_free(t);
 }
 
+static void tokens_across_words_are_found(void **state)
+{
+    static vocab_tables v;
+    vocab_file f;
+    vocab_spm(&v);
+    vocab_token(&v, "b▁", 1, 5);
+    vocab_token(&v, "b▁a", 1, 4);
+    vocab_write(&f, &v, "llama", NULL);
+    loam_tokenizer *t = open_good(&f);
+    expect(t, "ab ab", false, false, "▁a b▁a b");
+    loam_tokenizer_free(t);
+}
+
+static void bytes_without_a_token_disappear(void **state)
+{
+    static vocab_tables v;
+    vocab_file f;
+    vocab_bpe(&v);
+    v.types['x'] = 3; /* not for text */
+    vocab_write(&f, &v, "gpt2", "gpt-2");
+    loam_tokenizer *t = open_good(&f);
+    expect(t, "x", false, false, "");
+    expect(t, "axb", false, false, "ab");
+    loam_tokenizer_free(t);
+    vocab_spm(&v);
+    v.types[3 + 0xC3] = 3;
+    vocab_write(&f, &v, "llama", NULL);
+    t = open_good(&f);
+    expect(t, "é", false, false, "▁ <unk>"); /* where there is an unknown token, that stands for the character */
+    loam_tokenizer_free(t);
+}
+
 static void keys_of_the_file_say_what_is_added(void **state)
 {
     static vocab_tables v;
@@ -191,6 +234,14 @@ static void keys_of_the_file_say_what_is_added(void **state)
     expect(t, "ab", false, true, "ab");
     loam_tokenizer_free(t);
 
+    v.scores[259] = -0.0f; /* "▁a" and "ab" have equal scores, so the leftmost goes first */
+    v.scores[260] = 0.0f;
+    v.types[261] = 3; /* "▁ab" is out of the way */
+    vocab_write(&f, &v, "llama", NULL);
+    t = open_good(&f);
+    expect(t, "ab", false, false, "▁a b");
+    loam_tokenizer_free(t);
+
     vocab_write(&f, &v, "llama", NULL);
     vocab_add_str(&f, "general.architecture", "phi3");
     t = open_good(&f);
@@ -215,6 +266,13 @@ static void ids_are_appended(void **state)
     assert_int_equal(loam_tokenizer_encode(t, "b", (size_t)1 << 40, false, false, &ids, &n, &err),
                      LOAM_STATUS_TOO_LARGE);
     assert_int_equal(n, 2);
+    size_t huge = ((size_t)1 << 24) + 1;
+    char *word = malloc(huge);
+    assert_non_null(word);
+    memset(word, 'a', huge);
+    assert_int_equal(loam_tokenizer_encode(t, word, huge, false, false, &ids, &n, &err), LOAM_STATUS_TOO_LARGE);
+    assert_int_equal(n, 2); /* a failure leaves what was there */
+    free(word);
     free(ids);
     loam_tokenizer_free(t);
 }
@@ -241,11 +299,47 @@ static size_t merge_plainly(const loam_tokenizer *t, int32_t *ids, size_t n)
     }
 }
 
+/* A vocabulary of merges drawn at random, so that pairs compete in every way, many texts come about twice. */
+static void random_merges(vocab_tables *v, char merges[][32], size_t n_merges, uint64_t *seed)
+{
+    vocab_bpe(v);
+    const char *known[64] = {"a", "b", "c"};
+    size_t n_known = 3;
+    v->n_merges = 0;
+    while (v->n_merges < n_merges) {
+        const char *left = known[random_below(seed, (uint32_t)n_known)];
+        const char *right = known[random_below(seed, (uint32_t)n_known)];
+        char text[32];
+        if (strlen(left) + strlen(right) > 12)
+            continue;
+        snprintf(text, sizeof text, "%s%s", left, right);
+        snprintf(merges[v->n_merges], 32, "%s %s", left, right);
+        v->merges[v->n_merges] = merges[v->n_merges];
+        v->n_merges++;
+        size_t k = 0;
+        while (k < n_known && strcmp(known[k], text) != 0)
+            k++;
+        if (k == n_known) {
+            size_t id = 0; /* some are tokens of vocab_bpe already */
+            while (id < v->n_tokens && strcmp(v->tokens[id], text) != 0)
+                id++;
+            if (id == v->n_tokens)
+                vocab_token(v, text, 1, 0);
+            known[n_known++] = v->tokens[id];
+        }
+    }
+}
+
 static void long_words_merge_like_short_ones(void **state)
 {
-    loam_tokenizer *t = small("gpt2", "gpt-2");
+    static vocab_tables v;
+    static char merges[40][32];
     uint64_t seed = 31;
-    for (int k = 0; k < 400; k++) {
+    for (int k = 0; k < 300; k++) {
+        vocab_file f;
+        random_merges(&v, merges, 40, &seed);
+        vocab_write(&f, &v, "gpt2", "gpt-2");
+        loam_tokenizer *t = open_good(&f);
         char s[400];
         int32_t want[400];
         size_t n = 1 + random_below(&seed, sizeof s), n_want, n_got;
@@ -257,8 +351,8 @@ static void long_words_merge_like_short_ones(void **state)
         int32_t *got = encode(t, s, n, false, false, &n_got);
         assert_ids("a long word", s, n, got, n_got, want, n_want);
         free(got);
+        loam_tokenizer_free(t);
     }
-    loam_tokenizer_free(t);
 }
 
 /* A megabyte without a cut: minutes if merging were quadratic, so that the suite's time limit is the check. */
@@ -395,6 +489,8 @@ test_list rule_tests(void)
         cmocka_unit_test(user_text_never_makes_a_control_token),
         cmocka_unit_test(any_bytes_come_back_as_they_were),
         cmocka_unit_test(sentencepiece_adds_and_drops_its_space),
+        cmocka_unit_test(tokens_across_words_are_found),
+        cmocka_unit_test(bytes_without_a_token_disappear),
         cmocka_unit_test(keys_of_the_file_say_what_is_added),
         cmocka_unit_test(ids_are_appended),
         cmocka_unit_test(long_words_merge_like_short_ones),

@@ -137,6 +137,7 @@ def main():
         "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n<|im_start|>user\n"
         "What is 12 + 30?<|im_end|>\n<|im_start|>assistant\n",
         "a<|im_end|>b", "<|im_end|><|im_end|>", "<|im_end", "<|im_start|> \n", "<repo_name><file_sep>x", "<reponame>", "<|endoftext|>",
+        "a\x04b \x06\x13x", "\U00040404\U00080808z", "\x04",  # bytes that this vocabulary lacks
     ]
     write("smollm2.json", {"texts": texts, "ids": ids(bpe(tokens, merges, types, *FAMILIES["smollm"]), texts)})
 
