@@ -56,7 +56,8 @@ static bool from_json(jj *j, const json_t *v, int depth, jj_val *out)
         d->keys = loam_jj_alloc_n(j, d->cap, sizeof *d->keys);
         d->vals = d->keys ? loam_jj_alloc_n(j, d->cap, sizeof *d->vals) : NULL;
         JJ_TRY(d->vals);
-        json_object_foreach((json_t *)v, key, item) {
+        json_object_foreach((json_t *)v, key, item)
+        {
             JJ_TRY(loam_jj_str_borrow(j, key, strlen(key), &d->keys[d->n]) &&
                    from_json(j, item, depth + 1, &d->vals[d->n]));
             d->n++;

@@ -49,7 +49,8 @@ bool loam_jj_call_builtin(jj *j, const jj_builtin *b, jj_val self, const jj_args
             return jj_error(j, "%s() got an unexpected keyword argument %s", b->name,
                             loam_jj_show(j, jj_of_str(a->names[k])));
         if (bound[i].tag != JJ_MISSING)
-            return jj_error(j, "%s() got multiple values for argument '%.*s'", b->name, (int)params[i].n, params[i].name);
+            return jj_error(j, "%s() got multiple values for argument '%.*s'", b->name, (int)params[i].n,
+                            params[i].name);
         bound[i] = a->named[k];
     }
     for (int i = 0; i < n; i++)
@@ -75,7 +76,8 @@ bool loam_jj_call(jj *j, jj_val callee, const jj_args *a, jj_val *out)
         return loam_jj_call_builtin(j, callee.fn->def, callee.fn->self, a, out);
     case JJ_MACRO: {
         if (++j->depth > JJ_MAX_DEPTH)
-            return loam_jj_fail(j, LOAM_STATUS_TOO_LARGE, "values or macros are nested more than %d deep", JJ_MAX_DEPTH);
+            return loam_jj_fail(j, LOAM_STATUS_TOO_LARGE, "values or macros are nested more than %d deep",
+                                JJ_MAX_DEPTH);
         JJ_TRY(loam_jj_call_macro(j, callee.m, a, out));
         j->depth--;
         return true;
@@ -175,8 +177,10 @@ static bool fn_namespace(jj *j, jj_val self, const jj_val *arg, const jj_args *r
     JJ_TRY(build_dict(j, "dict", raw, &d));
     for (size_t i = 0; i < d->n; i++)
         if (d->keys[i].tag == JJ_STR && d->keys[i].s->n && d->keys[i].s->s[0] == '_')
-            return jj_error(j, "Chat templates cannot store underscore-prefixed attributes on a namespace, but got %s. "
-                               "Please rename the attribute.", loam_jj_show(j, d->keys[i]));
+            return jj_error(j,
+                            "Chat templates cannot store underscore-prefixed attributes on a namespace, but got %s. "
+                            "Please rename the attribute.",
+                            loam_jj_show(j, d->keys[i]));
     *out = (jj_val){.tag = JJ_NAMESPACE, .d = d};
     return true;
 }
@@ -244,6 +248,11 @@ static bool cycler_reset(jj *j, jj_val self, const jj_val *arg, const jj_args *r
     return true;
 }
 
+static bool fn_lipsum(jj *j, jj_val self, const jj_val *arg, const jj_args *raw, jj_val *out)
+{
+    return loam_jj_fail(j, LOAM_STATUS_UNSUPPORTED, "lipsum() is not supported");
+}
+
 static const jj_builtin globals[] = {{"raise_exception", "message", fn_raise},
                                      {"range", "start ?stop step", fn_range},
                                      {"dict", NULL, fn_dict},
@@ -251,6 +260,7 @@ static const jj_builtin globals[] = {{"raise_exception", "message", fn_raise},
                                      {"strftime_now", "format", fn_strftime_now},
                                      {"cycler", NULL, fn_cycler},
                                      {"joiner", "?sep", fn_joiner},
+                                     {"lipsum", NULL, fn_lipsum},
                                      {0}};
 
 const jj_builtin *loam_jj_find_global(const char *name, size_t n)
@@ -392,9 +402,12 @@ static bool dict_fromkeys(jj *j, jj_val self, const jj_val *arg, const jj_args *
 
 const jj_builtin *loam_jj_find_method(jj_val obj, const jj_str *name)
 {
-    static const jj_builtin dicts[] = {{"get", "key ?default", dict_get}, {"keys", "", dict_keys},
-                                       {"values", "", dict_values},       {"items", "", dict_items},
-                                       {"copy", "", same_copy},           {"fromkeys", "iterable ?value", dict_fromkeys},
+    static const jj_builtin dicts[] = {{"get", "key ?default", dict_get},
+                                       {"keys", "", dict_keys},
+                                       {"values", "", dict_values},
+                                       {"items", "", dict_items},
+                                       {"copy", "", same_copy},
+                                       {"fromkeys", "iterable ?value", dict_fromkeys},
                                        {0}};
     static const jj_builtin lists[] = {
         {"index", "value ?start stop", seq_index}, {"count", "value", seq_count}, {"copy", "", same_copy}, {0}};

@@ -120,7 +120,8 @@ bool loam_jj_add_named(jj *j, jj_args *a, jj_str *name, jj_val v)
 {
     for (size_t i = 0; i < a->n_named; i++)
         if (a->names[i]->n == name->n && !memcmp(a->names[i]->s, name->s, name->n))
-            return jj_error(j, "got multiple values for keyword argument '%.*s'", (int)(name->n < 80 ? name->n : 80), name->s);
+            return jj_error(j, "got multiple values for keyword argument '%.*s'", (int)(name->n < 80 ? name->n : 80),
+                            name->s);
     jj_str **names = loam_jj_alloc_n(j, a->n_named + 1, sizeof *names);
     jj_val *named = names ? loam_jj_alloc_n(j, a->n_named + 1, sizeof *named) : NULL;
     JJ_TRY(named && jj_charge(j, (int64_t)a->n_named));
@@ -290,7 +291,9 @@ bool loam_jj_assign(jj *j, jj_scope *s, const jj_node *target, jj_val v)
     if (slot->tag != JJ_NAMESPACE)
         return jj_error(j, "cannot assign attribute on non-namespace object");
     if (target->str->n && target->str->s[0] == '_')
-        return jj_error(j, "Chat templates cannot store underscore-prefixed attributes on a namespace, but got %s. "
-                           "Please rename the attribute.", loam_jj_show(j, jj_of_str(target->str)));
+        return jj_error(j,
+                        "Chat templates cannot store underscore-prefixed attributes on a namespace, but got %s. "
+                        "Please rename the attribute.",
+                        loam_jj_show(j, jj_of_str(target->str)));
     return loam_jj_dict_set(j, slot->d, jj_of_str(target->str), v);
 }

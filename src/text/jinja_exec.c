@@ -239,8 +239,8 @@ static bool run_loop(jj *j, jj_scope *s, const jj_node *n, jj_val v, int depth0,
     struct jj_loop *lp = loam_jj_alloc(j, sizeof *lp);
     bool any = false, got;
     JJ_TRY(lp);
-    *lp = (struct jj_loop){.node = n, .scope = n->recursive ? s->outer : s, .over = v, .index0 = -1, .len = -1,
-                           .depth0 = depth0};
+    *lp = (struct jj_loop){
+        .node = n, .scope = n->recursive ? s->outer : s, .over = v, .index0 = -1, .len = -1, .depth0 = depth0};
     JJ_TRY(loam_jj_iter(j, v, &lp->it));
     if (n->c) {
         JJ_TRY(add_test(j, s, n, &lp->it));
@@ -336,7 +336,7 @@ static bool loop_length(jj *j, struct jj_loop *lp, int64_t *out)
 
 bool loam_jj_loop_attr(jj *j, struct jj_loop *lp, const jj_str *name, jj_val *out, bool *found)
 {
-    static const char *const names[] = {"index0",  "index",   "first", "last",  "length",  "revindex",
+    static const char *const names[] = {"index0",    "index",    "first",    "last",  "length", "revindex",
                                         "revindex0", "previtem", "nextitem", "depth", "depth0"};
     size_t k = 0;
     int64_t n;
@@ -431,8 +431,10 @@ static bool bind_rest(jj *j, jj_scope *s, const jj_node *n, const jj_args *a, bo
         if (taken[i])
             continue;
         if (n->kwargs_slot < 0 && loam_jj_str_is(a->names[i], "caller"))
-            return jj_error(j, "macro %s was invoked with two values for the special caller argument. This is most "
-                               "likely a bug.", macro_name(j, n));
+            return jj_error(j,
+                            "macro %s was invoked with two values for the special caller argument. This is most "
+                            "likely a bug.",
+                            macro_name(j, n));
         if (n->kwargs_slot < 0)
             return jj_error(j, "macro %s takes no keyword argument %s", macro_name(j, n),
                             loam_jj_show(j, jj_of_str(a->names[i])));

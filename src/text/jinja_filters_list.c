@@ -1,12 +1,15 @@
-/* Filters over sequences (jinja2/filters.py). Those that are generators in Python are iterators here too: they work item
- * by item and can be walked once. */
+/* Filters over sequences (jinja2/filters.py). Those that are generators in Python are iterators here too: they work
+ * item by item and can be walked once. */
 #include "text/jinja_int.h"
 
 #include <string.h>
 
 #define FILTER(name) static bool name(jj *j, jj_val v, const jj_val *arg, const jj_args *raw, jj_val *out)
 
-static bool flag(jj_val v) { return v.tag != JJ_MISSING && loam_jj_truth(v); }
+static bool flag(jj_val v)
+{
+    return v.tag != JJ_MISSING && loam_jj_truth(v);
+}
 
 FILTER(f_length)
 {
@@ -304,8 +307,14 @@ static bool least(jj *j, jj_val v, const jj_val *arg, jj_op op, jj_val *out)
     return best_key.tag != JJ_MISSING || loam_jj_undefined_hint(j, out, "No aggregated item, sequence was empty.");
 }
 
-FILTER(f_min) { return least(j, v, arg, JJ_LT, out); }
-FILTER(f_max) { return least(j, v, arg, JJ_GT, out); }
+FILTER(f_min)
+{
+    return least(j, v, arg, JJ_LT, out);
+}
+FILTER(f_max)
+{
+    return least(j, v, arg, JJ_GT, out);
+}
 
 FILTER(f_sum)
 {
@@ -548,10 +557,22 @@ static bool select_items(jj *j, jj_val v, const jj_args *raw, bool by_attribute,
     return make_each(j, v, e, next_selected, out);
 }
 
-FILTER(f_select) { return select_items(j, v, raw, false, false, out); }
-FILTER(f_reject) { return select_items(j, v, raw, false, true, out); }
-FILTER(f_selectattr) { return select_items(j, v, raw, true, false, out); }
-FILTER(f_rejectattr) { return select_items(j, v, raw, true, true, out); }
+FILTER(f_select)
+{
+    return select_items(j, v, raw, false, false, out);
+}
+FILTER(f_reject)
+{
+    return select_items(j, v, raw, false, true, out);
+}
+FILTER(f_selectattr)
+{
+    return select_items(j, v, raw, true, false, out);
+}
+FILTER(f_rejectattr)
+{
+    return select_items(j, v, raw, true, true, out);
+}
 
 FILTER(f_attr)
 {

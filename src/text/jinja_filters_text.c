@@ -9,16 +9,37 @@
 
 #define FILTER(name) static bool name(jj *j, jj_val v, const jj_val *arg, const jj_args *raw, jj_val *out)
 
-static bool flag(jj_val v) { return v.tag != JJ_MISSING && loam_jj_truth(v); }
+static bool flag(jj_val v)
+{
+    return v.tag != JJ_MISSING && loam_jj_truth(v);
+}
 
 /* soft_str: Markup stays, everything else becomes a str. */
-static bool soft(jj *j, jj_val *v) { return v->tag == JJ_STR || loam_jj_to_str(j, *v, v); }
+static bool soft(jj *j, jj_val *v)
+{
+    return v->tag == JJ_STR || loam_jj_to_str(j, *v, v);
+}
 
-FILTER(f_upper) { return soft(j, &v) && loam_jj_str_case(j, v.s, JJ_CASE_UPPER, out); }
-FILTER(f_lower) { return soft(j, &v) && loam_jj_str_case(j, v.s, JJ_CASE_LOWER, out); }
-FILTER(f_capitalize) { return soft(j, &v) && loam_jj_str_case(j, v.s, JJ_CASE_CAPITALIZE, out); }
-FILTER(f_trim) { return soft(j, &v) && loam_jj_str_strip(j, v.s, arg[0], true, true, out); }
-FILTER(f_string) { return v.tag == JJ_STR ? (*out = v, true) : loam_jj_to_str(j, v, out); }
+FILTER(f_upper)
+{
+    return soft(j, &v) && loam_jj_str_case(j, v.s, JJ_CASE_UPPER, out);
+}
+FILTER(f_lower)
+{
+    return soft(j, &v) && loam_jj_str_case(j, v.s, JJ_CASE_LOWER, out);
+}
+FILTER(f_capitalize)
+{
+    return soft(j, &v) && loam_jj_str_case(j, v.s, JJ_CASE_CAPITALIZE, out);
+}
+FILTER(f_trim)
+{
+    return soft(j, &v) && loam_jj_str_strip(j, v.s, arg[0], true, true, out);
+}
+FILTER(f_string)
+{
+    return v.tag == JJ_STR ? (*out = v, true) : loam_jj_to_str(j, v, out);
+}
 
 /* Words begin after "-", white space, "(", "{", "[" and "<". */
 FILTER(f_title)
@@ -85,7 +106,10 @@ FILTER(f_indent)
     return loam_jj_str_take(j, &b, out);
 }
 
-FILTER(f_escape) { return loam_jj_escape(j, v, out); }
+FILTER(f_escape)
+{
+    return loam_jj_escape(j, v, out);
+}
 
 FILTER(f_forceescape)
 {
@@ -340,8 +364,8 @@ FILTER(f_filesizeformat)
     for (int i = 0;; i++) {
         unit *= base;
         if (f.f < unit || i == 7) {
-            int n = snprintf(text, sizeof text, "%.1f %s%s", base * f.f / unit,
-                             binary && !i ? "K" : prefixes[i], binary ? "iB" : "B");
+            int n = snprintf(text, sizeof text, "%.1f %s%s", base * f.f / unit, binary && !i ? "K" : prefixes[i],
+                             binary ? "iB" : "B");
             return loam_jj_str_copy(j, text, (size_t)(n < 63 ? n : 63), out);
         }
     }

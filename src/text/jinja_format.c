@@ -136,7 +136,9 @@ static bool format_real(jj *j, const spec *s, double f, loam_buf *out)
         type = 'f';
     }
     if (!isfinite(f))
-        snprintf(text, sizeof text, isnan(f) ? (type >= 'A' && type <= 'Z' ? "NAN" : "nan") : (type >= 'A' && type <= 'Z' ? "INF" : "inf"));
+        snprintf(text, sizeof text,
+                 isnan(f) ? (type >= 'A' && type <= 'Z' ? "NAN" : "nan")
+                          : (type >= 'A' && type <= 'Z' ? "INF" : "inf"));
     else if (!type && precision < 0)
         loam_jj_float_repr(f, text);
     else if (!type)
@@ -169,7 +171,10 @@ static bool format_text(jj *j, const spec *s, const jj_str *text, loam_buf *out)
     return add_padded(j, &padded, s->align ? s->align : '<', "", text->s, n, out);
 }
 
-static bool too_wide(jj *j) { return loam_jj_fail(j, LOAM_STATUS_TOO_LARGE, "a format's width or precision is too big"); }
+static bool too_wide(jj *j)
+{
+    return loam_jj_fail(j, LOAM_STATUS_TOO_LARGE, "a format's width or precision is too big");
+}
 
 static bool read_number(jj *j, const char *s, size_t n, size_t *i, int64_t *out)
 {
@@ -191,12 +196,14 @@ static bool percent_whole(jj *j, char type, jj_val v, int64_t *out)
     else if (v.tag == JJ_FLOAT && type == 'd' && v.f > -9e18 && v.f < 9e18)
         *out = (int64_t)v.f;
     else
-        return jj_error(j, type == 'd' ? "%%%c format: a real number is required, not %s"
-                                       : "%%%c format: an integer is required, not %s", type, loam_jj_type(v));
+        return jj_error(j,
+                        type == 'd' ? "%%%c format: a real number is required, not %s"
+                                    : "%%%c format: an integer is required, not %s",
+                        type, loam_jj_type(v));
     return true;
 }
 
-static bool percent_one(jj *j, spec *s, jj_val v, bool left, loam_buf *out)
+static bool percent_one(jj *j, spec *s, jj_val v, bool left, bool markup, size_t at, loam_buf *out)
 {
     jj_val text;
     int64_t i;
@@ -217,6 +224,8 @@ static bool percent_one(jj *j, spec *s, jj_val v, bool left, loam_buf *out)
             }
             JJ_TRY(loam_jj_str_take(j, &b, &text));
         }
+        if (markup)
+            JJ_TRY(loam_jj_escape(j, type == 's' ? v : text, &text));
         s->zero = false;
         s->align = left ? '<' : '>';
         return format_text(j, s, text.s, out);
@@ -247,8 +256,8 @@ static bool percent_one(jj *j, spec *s, jj_val v, bool left, loam_buf *out)
         s->zero = s->zero && !left;
         return format_real(j, s, jj_number(v), out);
     default:
-        return jj_error(j, "unsupported format character '%c' (0x%x)", type >= 32 && type < 127 ? type : '?',
-                        (unsigned)(unsigned char)type);
+        return jj_error(j, "unsupported format character '%c' (0x%x) at index %zu",
+                        type >= 32 && type < 127 ? type : '?', (unsigned)(unsigned char)type, at);
     }
 }
 
@@ -330,7 +339,7 @@ static bool percent_field(jj *j, const jj_str *f, size_t *i, arguments *a, loam_
     }
     if (!named)
         JJ_TRY(next_argument(j, a, &v));
-    return percent_one(j, &s, v, left, out);
+    return percent_one(j, &s, v, left, f->markup, loam_jj_utf8_count(f->s, *i - 1), out);
 }
 
 bool loam_jj_percent(jj *j, const jj_str *f, jj_val args, jj_val *out)
@@ -405,8 +414,8 @@ static bool parse_spec(jj *j, const jj_str *t, spec *s)
 
 static bool unknown_code(jj *j, const spec *s, jj_val v)
 {
-    return jj_error(j, "Unknown format code '%c' for object of type '%s'", s->type >= 32 && s->type < 127 ? s->type : '?',
-                    loam_jj_type(v));
+    return jj_error(j, "Unknown format code '%c' for object of type '%s'",
+                    s->type >= 32 && s->type < 127 ? s->type : '?', loam_jj_type(v));
 }
 
 static bool format_value(jj *j, jj_val v, const jj_str *text, loam_buf *out)
@@ -453,12 +462,12 @@ static bool field_value(jj *j, const jj_str *f, size_t from, size_t to, fields *
     while (i < to && f->s[i] != '.' && f->s[i] != '[')
         i++;
     JJ_TRY(loam_jj_sub(j, f, from, i, &part));
-    number = i == from;
+    number = i == from && i == to; /* "{.a}" is no automatic number in Python's Formatter */
     if (number) {
         if (fs->next < 0)
             return jj_error(j, "cannot switch from manual field specification to automatic field numbering");
         index = fs->next++;
-    } else if (f->s[from] >= '0' && f->s[from] <= '9') {
+    } else if (i > from && f->s[from] >= '0' && f->s[from] <= '9') {
         JJ_TRY(loam_jj_parse_int(j, part.s, 10, &index, &number));
         if (number && fs->next > 0)
             return jj_error(j, "cannot switch from automatic field numbering to manual field specification");
@@ -466,7 +475,7 @@ static bool field_value(jj *j, const jj_str *f, size_t from, size_t to, fields *
     }
     if (number) {
         if (index < 0 || (size_t)index >= fs->a->n)
-            return jj_error(j, "Replacement index %" PRId64 " out of range for positional args tuple", index);
+            return jj_error(j, "tuple index out of range");
         *out = fs->a->at[index];
     } else {
         for (size_t k = 0; k < fs->a->n_named && !found; k++) {
@@ -537,7 +546,17 @@ static bool format_field(jj *j, const jj_str *f, size_t from, size_t to, fields 
         loam_buf_deinit(&b);
         return false;
     }
-    return loam_jj_str_take(j, &b, &text) && format_value(j, v, text.s, out);
+    JJ_TRY(loam_jj_str_take(j, &b, &text));
+    if (!f->markup)
+        return format_value(j, v, text.s, out);
+    loam_buf_init(&b, JJ_MAX_OUTPUT); /* Markup.format escapes what it puts in */
+    if (!format_value(j, v, text.s, &b)) {
+        loam_buf_deinit(&b);
+        return false;
+    }
+    JJ_TRY(loam_jj_str_take(j, &b, &text));
+    text.s->markup = v.tag == JJ_STR && v.s->markup;
+    return loam_jj_escape(j, text, &text) && loam_jj_print(j, text, out);
 }
 
 static bool format_into(jj *j, const jj_str *f, size_t from, size_t to, fields *fs, int depth, loam_buf *out)
@@ -565,7 +584,8 @@ static bool format_into(jj *j, const jj_str *f, size_t from, size_t to, fields *
                 break;
         }
         if (end >= to)
-            return jj_error(j, i + 1 >= to ? "Single '{' encountered in format string" : "expected '}' before end of string");
+            return jj_error(j, i + 1 >= to ? "Single '{' encountered in format string"
+                                           : "expected '}' before end of string");
         JJ_TRY(jj_charge(j, 1) && format_field(j, f, i + 1, end, fs, depth, out));
         i = end;
     }

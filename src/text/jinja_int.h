@@ -19,15 +19,15 @@
 
 /* Limits of one compilation or rendering; the messages of the errors name them. */
 enum {
-    JJ_MAX_SOURCE = 1 << 20,       /* bytes of a template */
-    JJ_MAX_NEST = 150,             /* brackets and blocks inside each other while parsing */
-    JJ_MAX_VARS = 2000,            /* variables of a template, over all scopes */
-    JJ_MAX_DEPTH = 1500,           /* expressions and statements inside each other while rendering, through macros */
-    JJ_MAX_VALUE_DEPTH = 200,      /* lists in lists */
+    JJ_MAX_SOURCE = 1 << 20,  /* bytes of a template */
+    JJ_MAX_NEST = 150,        /* brackets and blocks inside each other while parsing */
+    JJ_MAX_VARS = 2000,       /* variables of a template, over all scopes */
+    JJ_MAX_DEPTH = 1500,      /* expressions and statements inside each other while rendering, through macros */
+    JJ_MAX_VALUE_DEPTH = 200, /* lists in lists */
     JJ_MAX_STEPS = 10 * 1000 * 1000,
-    JJ_MAX_OUTPUT = 8 << 20,       /* bytes */
-    JJ_MAX_ARENA = 64 << 20,       /* bytes */
-    JJ_MAX_RANGE = 100 * 1000,     /* as in Jinja's sandbox */
+    JJ_MAX_OUTPUT = 8 << 20,   /* bytes */
+    JJ_MAX_ARENA = 64 << 20,   /* bytes */
+    JJ_MAX_RANGE = 100 * 1000, /* as in Jinja's sandbox */
 };
 
 /* ---- values ---------------------------------------------------------------------------------------------------- */
@@ -94,7 +94,7 @@ struct jj_str {
     struct jj_room {
         char *data;
         size_t used, cap;
-    } *room;
+    } * room;
 };
 
 struct jj_list { /* of JJ_LIST and JJ_TUPLE */
@@ -183,17 +183,60 @@ struct jj_builtin {
 
 typedef enum jj_kind {
     /* expressions */
-    JJ_CONST, JJ_NAME, JJ_NSREF, JJ_TUPLE_EXPR, JJ_LIST_EXPR, JJ_DICT_EXPR, JJ_BINARY, JJ_UNARY, JJ_AND, JJ_OR, JJ_NOT,
-    JJ_CONCAT, JJ_COMPARE, JJ_COND, JJ_ATTR, JJ_ITEM, JJ_SLICE, JJ_CALL, JJ_FILTER, JJ_TEST,
+    JJ_CONST,
+    JJ_NAME,
+    JJ_NSREF,
+    JJ_TUPLE_EXPR,
+    JJ_LIST_EXPR,
+    JJ_DICT_EXPR,
+    JJ_BINARY,
+    JJ_UNARY,
+    JJ_AND,
+    JJ_OR,
+    JJ_NOT,
+    JJ_CONCAT,
+    JJ_COMPARE,
+    JJ_COND,
+    JJ_ATTR,
+    JJ_ITEM,
+    JJ_SLICE,
+    JJ_CALL,
+    JJ_FILTER,
+    JJ_TEST,
     /* statements */
-    JJ_DATA, JJ_OUTPUT, JJ_SET, JJ_SET_BLOCK, JJ_IF, JJ_FOR, JJ_MACRO_DEF, JJ_CALL_BLOCK, JJ_FILTER_BLOCK, JJ_WITH,
-    JJ_SCOPE, JJ_BREAK, JJ_CONTINUE,
+    JJ_DATA,
+    JJ_OUTPUT,
+    JJ_SET,
+    JJ_SET_BLOCK,
+    JJ_IF,
+    JJ_FOR,
+    JJ_MACRO_DEF,
+    JJ_CALL_BLOCK,
+    JJ_FILTER_BLOCK,
+    JJ_WITH,
+    JJ_SCOPE,
+    JJ_BREAK,
+    JJ_CONTINUE,
 } jj_kind;
 
 typedef enum jj_op {
-    JJ_ADD, JJ_SUB, JJ_MUL, JJ_DIV, JJ_FLOORDIV, JJ_MOD, JJ_POW,
-    JJ_EQ, JJ_NE, JJ_LT, JJ_LE, JJ_GT, JJ_GE, JJ_IN, JJ_NOT_IN,
-    JJ_POS, JJ_NEG,
+    JJ_ADD,
+    JJ_SUB,
+    JJ_MUL,
+    JJ_DIV,
+    JJ_FLOORDIV,
+    JJ_MOD,
+    JJ_POW,
+    JJ_EQ,
+    JJ_NE,
+    JJ_LT,
+    JJ_LE,
+    JJ_GT,
+    JJ_GE,
+    JJ_IN,
+    JJ_NOT_IN,
+    JJ_POS,
+    JJ_NEG,
 } jj_op;
 
 typedef struct jj_nodes {
@@ -221,10 +264,10 @@ struct jj_node {
     jj_nodes list, named, body, orelse;
     const jj_builtin *builtin; /* FILTER, TEST; NULL: found unknown only when reached (Jinja allows that inside if) */
     /* set by jinja_scope.c */
-    int hops, slot;                         /* NAME, NSREF, MACRO_DEF: how many functions out, and where there */
-    jj_frame *frame, *else_frame, *test_frame; /* the scopes that the statement opens */
-    int n_slots;                            /* MACRO_DEF, CALL_BLOCK, recursive FOR: a function's own slots */
-    int loop_slot;                          /* FOR; in the loop's function */
+    int hops, slot;                             /* NAME, NSREF, MACRO_DEF: how many functions out, and where there */
+    jj_frame *frame, *else_frame, *test_frame;  /* the scopes that the statement opens */
+    int n_slots;                                /* MACRO_DEF, CALL_BLOCK, recursive FOR: a function's own slots */
+    int loop_slot;                              /* FOR; in the loop's function */
     int caller_slot, kwargs_slot, varargs_slot; /* MACRO_DEF, CALL_BLOCK; -1: not used in the body */
 };
 
@@ -273,10 +316,10 @@ struct jj {
     time_t now;
 };
 
-#define JJ_TRY(expr)                                                                                                   \
-    do {                                                                                                               \
-        if (!(expr))                                                                                                   \
-            return false;                                                                                              \
+#define JJ_TRY(expr)      \
+    do {                  \
+        if (!(expr))      \
+            return false; \
     } while (0)
 
 /* Write "line N of the chat template: …" and return false. */
@@ -286,9 +329,15 @@ bool loam_jj_no_memory(jj *j);
 
 /* Takes n steps from the allowance. */
 bool loam_jj_charge_slow(jj *j, int64_t n);
-static inline bool jj_charge(jj *j, int64_t n) { return (j->steps -= n) >= 0 || loam_jj_charge_slow(j, n); }
+static inline bool jj_charge(jj *j, int64_t n)
+{
+    return (j->steps -= n) >= 0 || loam_jj_charge_slow(j, n);
+}
 /* For work over n bytes. */
-static inline bool jj_charge_bytes(jj *j, size_t n) { return jj_charge(j, (int64_t)(n / 64)); }
+static inline bool jj_charge_bytes(jj *j, size_t n)
+{
+    return jj_charge(j, (int64_t)(n / 64));
+}
 
 /* Zeroed memory of the arena; NULL after writing the error. */
 void *loam_jj_alloc(jj *j, size_t n);
@@ -300,19 +349,58 @@ bool loam_jj_resolve(jj *j, jj_template *t);
 bool loam_jj_nodes_push(jj *j, jj_nodes *l, jj_node *n);
 
 /* jinja_value.c */
-static inline jj_val jj_none(void) { return (jj_val){.tag = JJ_NONE}; }
-static inline jj_val jj_bool(bool b) { return (jj_val){.tag = JJ_BOOL, .b = b}; }
-static inline jj_val jj_int(int64_t i) { return (jj_val){.tag = JJ_INT, .i = i}; }
-static inline jj_val jj_float(double f) { return (jj_val){.tag = JJ_FLOAT, .f = f}; }
-static inline jj_val jj_of_str(jj_str *s) { return (jj_val){.tag = JJ_STR, .s = s}; }
-static inline jj_val jj_of_list(jj_list *l) { return (jj_val){.tag = JJ_LIST, .l = l}; }
-static inline jj_val jj_of_tuple(jj_list *l) { return (jj_val){.tag = JJ_TUPLE, .l = l}; }
-static inline jj_val jj_of_iter(jj_iter *it) { return (jj_val){.tag = JJ_ITER, .it = it}; }
-static inline bool jj_is_str(jj_val v) { return v.tag == JJ_STR; }
-static inline bool jj_is_number(jj_val v) { return v.tag == JJ_INT || v.tag == JJ_FLOAT || v.tag == JJ_BOOL; }
-static inline bool jj_is_whole(jj_val v) { return v.tag == JJ_INT || v.tag == JJ_BOOL; }
-static inline int64_t jj_whole(jj_val v) { return v.tag == JJ_BOOL ? v.b : v.i; }
-static inline double jj_number(jj_val v) { return v.tag == JJ_FLOAT ? v.f : (double)jj_whole(v); }
+static inline jj_val jj_none(void)
+{
+    return (jj_val){.tag = JJ_NONE};
+}
+static inline jj_val jj_bool(bool b)
+{
+    return (jj_val){.tag = JJ_BOOL, .b = b};
+}
+static inline jj_val jj_int(int64_t i)
+{
+    return (jj_val){.tag = JJ_INT, .i = i};
+}
+static inline jj_val jj_float(double f)
+{
+    return (jj_val){.tag = JJ_FLOAT, .f = f};
+}
+static inline jj_val jj_of_str(jj_str *s)
+{
+    return (jj_val){.tag = JJ_STR, .s = s};
+}
+static inline jj_val jj_of_list(jj_list *l)
+{
+    return (jj_val){.tag = JJ_LIST, .l = l};
+}
+static inline jj_val jj_of_tuple(jj_list *l)
+{
+    return (jj_val){.tag = JJ_TUPLE, .l = l};
+}
+static inline jj_val jj_of_iter(jj_iter *it)
+{
+    return (jj_val){.tag = JJ_ITER, .it = it};
+}
+static inline bool jj_is_str(jj_val v)
+{
+    return v.tag == JJ_STR;
+}
+static inline bool jj_is_number(jj_val v)
+{
+    return v.tag == JJ_INT || v.tag == JJ_FLOAT || v.tag == JJ_BOOL;
+}
+static inline bool jj_is_whole(jj_val v)
+{
+    return v.tag == JJ_INT || v.tag == JJ_BOOL;
+}
+static inline int64_t jj_whole(jj_val v)
+{
+    return v.tag == JJ_BOOL ? v.b : v.i;
+}
+static inline double jj_number(jj_val v)
+{
+    return v.tag == JJ_FLOAT ? v.f : (double)jj_whole(v);
+}
 
 /* Borrow: s stays valid as long as the value. Copy: into the arena. */
 bool loam_jj_str_borrow(jj *j, const char *s, size_t n, jj_val *out);
@@ -413,7 +501,8 @@ bool loam_jj_str_case(jj *j, const jj_str *s, jj_case to, jj_val *out);
 bool loam_jj_str_strip(jj *j, jj_str *s, jj_val chars, bool left, bool right, jj_val *out);
 bool loam_jj_str_replace(jj *j, jj_str *s, const jj_str *from, const jj_str *to, int64_t max, jj_val *out);
 bool loam_jj_str_lines(jj *j, const jj_str *s, bool keep_ends, jj_list **out);
-bool loam_jj_str_pad(jj *j, jj_str *s, int64_t width, const char *fill, int where, jj_val *out); /* -1, 0, 1: text left, middle, right */
+bool loam_jj_str_pad(jj *j, jj_str *s, int64_t width, const char *fill, int where,
+                     jj_val *out); /* -1, 0, 1: text left, middle, right */
 bool loam_jj_escape(jj *j, jj_val v, jj_val *out);
 bool loam_jj_sub(jj *j, const jj_str *s, size_t from, size_t to, jj_val *out); /* bytes; keeps markup */
 bool loam_jj_parse_int(jj *j, const jj_str *s, int base, int64_t *out, bool *ok);

@@ -68,7 +68,7 @@ static bool next_dict(jj *j, jj_iter *it, jj_val *out, bool *got)
     return !*got || entry(j, d, it->over.tag == JJ_DICT ? JJ_VIEW_KEYS : it->over.v->kind, (size_t)it->pos++, out);
 }
 
-jj_val loam_jj_range_at(const struct jj_range *r, int64_t i) 
+jj_val loam_jj_range_at(const struct jj_range *r, int64_t i)
 {
     return jj_int((int64_t)((uint64_t)r->start + (uint64_t)i * (uint64_t)r->step));
 }

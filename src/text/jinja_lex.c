@@ -17,8 +17,8 @@ typedef struct lexer {
     int n_brackets;
 } lexer;
 
-static const char *operators[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(",
-                                  ")",  "{",  "}",  ">",  "<",  "=",  ".", ":", "|", ",", ";"};
+static const char *operators[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[",
+                                  "]",  "(",  ")",  "{",  "}",  ">",  "<", "=", ".", ":", "|", ",", ";"};
 
 static bool push(lexer *l, jj_token t)
 {
@@ -233,7 +233,10 @@ static bool lex_comment(lexer *l)
 
 static int hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 /* One escape of a string literal, the backslash at *i: Python's "unicode-escape". Returns its length in out, -1 when it
@@ -289,7 +292,8 @@ static bool lex_string(lexer *l)
         end += l->s[end] == '\\' ? 2 : 1;
     if (end >= l->n) {
         l->j->line = l->line;
-        return jj_error(l->j, "unexpected char %s: the string is not closed", quote == '"' ? "'\"'" : "\"'\"");
+        return jj_error(l->j, "unexpected char %s at %zu", quote == '"' ? "'\"'" : "\"'\"",
+                        loam_jj_utf8_count(l->s, l->i));
     }
     jj_token t = {.kind = JJ_T_STRING, .line = l->line};
     char *text = loam_jj_alloc(l->j, end - start + 1), piece[8];
@@ -314,7 +318,10 @@ static bool lex_string(lexer *l)
     return push(l, t);
 }
 
-static bool digit(const lexer *l, size_t i) { return i < l->n && l->s[i] >= '0' && l->s[i] <= '9'; }
+static bool digit(const lexer *l, size_t i)
+{
+    return i < l->n && l->s[i] >= '0' && l->s[i] <= '9';
+}
 
 /* Digits with single underscores between them; returns the end. */
 static size_t digits(const lexer *l, size_t i)

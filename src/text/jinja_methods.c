@@ -21,14 +21,38 @@ static bool want_int(jj *j, jj_val v, int64_t otherwise, int64_t *out)
 
 #define METHOD(name) static bool name(jj *j, jj_val self, const jj_val *arg, const jj_args *raw, jj_val *out)
 
-METHOD(m_upper) { return loam_jj_str_case(j, self.s, JJ_CASE_UPPER, out); }
-METHOD(m_lower) { return loam_jj_str_case(j, self.s, JJ_CASE_LOWER, out); }
-METHOD(m_title) { return loam_jj_str_case(j, self.s, JJ_CASE_TITLE, out); }
-METHOD(m_capitalize) { return loam_jj_str_case(j, self.s, JJ_CASE_CAPITALIZE, out); }
-METHOD(m_swapcase) { return loam_jj_str_case(j, self.s, JJ_CASE_SWAP, out); }
-METHOD(m_strip) { return loam_jj_str_strip(j, self.s, arg[0], true, true, out); }
-METHOD(m_lstrip) { return loam_jj_str_strip(j, self.s, arg[0], true, false, out); }
-METHOD(m_rstrip) { return loam_jj_str_strip(j, self.s, arg[0], false, true, out); }
+METHOD(m_upper)
+{
+    return loam_jj_str_case(j, self.s, JJ_CASE_UPPER, out);
+}
+METHOD(m_lower)
+{
+    return loam_jj_str_case(j, self.s, JJ_CASE_LOWER, out);
+}
+METHOD(m_title)
+{
+    return loam_jj_str_case(j, self.s, JJ_CASE_TITLE, out);
+}
+METHOD(m_capitalize)
+{
+    return loam_jj_str_case(j, self.s, JJ_CASE_CAPITALIZE, out);
+}
+METHOD(m_swapcase)
+{
+    return loam_jj_str_case(j, self.s, JJ_CASE_SWAP, out);
+}
+METHOD(m_strip)
+{
+    return loam_jj_str_strip(j, self.s, arg[0], true, true, out);
+}
+METHOD(m_lstrip)
+{
+    return loam_jj_str_strip(j, self.s, arg[0], true, false, out);
+}
+METHOD(m_rstrip)
+{
+    return loam_jj_str_strip(j, self.s, arg[0], false, true, out);
+}
 
 /* Optional start and end, in code points, as byte offsets; *empty when start lies behind the text. */
 static bool bounds(jj *j, const jj_str *s, const jj_val *arg, size_t *from, size_t *to, bool *empty)
@@ -74,8 +98,14 @@ static bool affix(jj *j, jj_val self, const jj_val *arg, bool end, jj_val *out)
     return true;
 }
 
-METHOD(m_startswith) { return affix(j, self, arg, false, out); }
-METHOD(m_endswith) { return affix(j, self, arg, true, out); }
+METHOD(m_startswith)
+{
+    return affix(j, self, arg, false, out);
+}
+METHOD(m_endswith)
+{
+    return affix(j, self, arg, true, out);
+}
 
 static bool find_in(jj *j, jj_val self, const jj_val *arg, bool last, int64_t *out)
 {
@@ -226,8 +256,14 @@ static bool split(jj *j, jj_val self, const jj_val *arg, bool right, jj_val *out
     return right ? rsplit_at(j, self.s, arg[0].s, max, l) : split_at(j, self.s, arg[0].s, max, l);
 }
 
-METHOD(m_split) { return split(j, self, arg, false, out); }
-METHOD(m_rsplit) { return split(j, self, arg, true, out); }
+METHOD(m_split)
+{
+    return split(j, self, arg, false, out);
+}
+METHOD(m_rsplit)
+{
+    return split(j, self, arg, true, out);
+}
 
 static bool partition(jj *j, jj_val self, jj_val sep, bool right, jj_val *out)
 {
@@ -252,8 +288,14 @@ static bool partition(jj *j, jj_val self, jj_val sep, bool right, jj_val *out)
     return true;
 }
 
-METHOD(m_partition) { return partition(j, self, arg[0], false, out); }
-METHOD(m_rpartition) { return partition(j, self, arg[0], true, out); }
+METHOD(m_partition)
+{
+    return partition(j, self, arg[0], false, out);
+}
+METHOD(m_rpartition)
+{
+    return partition(j, self, arg[0], true, out);
+}
 
 METHOD(m_splitlines)
 {
@@ -321,14 +363,35 @@ static bool every(jj *j, const jj_str *s, bool (*pass)(uint32_t), jj_val *out)
     return true;
 }
 
-static bool is_ascii(uint32_t c) { return c < 128; }
+static bool is_ascii(uint32_t c)
+{
+    return c < 128;
+}
 
-METHOD(m_isdigit) { return every(j, self.s, loam_jj_is_digit, out); }
-METHOD(m_isdecimal) { return every(j, self.s, loam_jj_is_decimal, out); }
-METHOD(m_isnumeric) { return every(j, self.s, loam_jj_is_numeric, out); }
-METHOD(m_isalpha) { return every(j, self.s, loam_jj_is_alpha, out); }
-METHOD(m_isalnum) { return every(j, self.s, loam_jj_is_alnum, out); }
-METHOD(m_isspace) { return every(j, self.s, loam_jj_is_space, out); }
+METHOD(m_isdigit)
+{
+    return every(j, self.s, loam_jj_is_digit, out);
+}
+METHOD(m_isdecimal)
+{
+    return every(j, self.s, loam_jj_is_decimal, out);
+}
+METHOD(m_isnumeric)
+{
+    return every(j, self.s, loam_jj_is_numeric, out);
+}
+METHOD(m_isalpha)
+{
+    return every(j, self.s, loam_jj_is_alpha, out);
+}
+METHOD(m_isalnum)
+{
+    return every(j, self.s, loam_jj_is_alnum, out);
+}
+METHOD(m_isspace)
+{
+    return every(j, self.s, loam_jj_is_space, out);
+}
 
 METHOD(m_isascii)
 {
@@ -350,8 +413,14 @@ static bool is_test(jj *j, jj_val self, const char *name, jj_val *out)
     return loam_jj_find_test(&s)->fn(j, self, NULL, NULL, out);
 }
 
-METHOD(m_islower) { return is_test(j, self, "lower", out); }
-METHOD(m_isupper) { return is_test(j, self, "upper", out); }
+METHOD(m_islower)
+{
+    return is_test(j, self, "lower", out);
+}
+METHOD(m_isupper)
+{
+    return is_test(j, self, "upper", out);
+}
 
 METHOD(m_istitle)
 {
@@ -408,9 +477,18 @@ static bool pad(jj *j, jj_val self, const jj_val *arg, int where, jj_val *out)
     return loam_jj_str_pad(j, self.s, width, fill, where, out);
 }
 
-METHOD(m_ljust) { return pad(j, self, arg, -1, out); }
-METHOD(m_center) { return pad(j, self, arg, 0, out); }
-METHOD(m_rjust) { return pad(j, self, arg, 1, out); }
+METHOD(m_ljust)
+{
+    return pad(j, self, arg, -1, out);
+}
+METHOD(m_center)
+{
+    return pad(j, self, arg, 0, out);
+}
+METHOD(m_rjust)
+{
+    return pad(j, self, arg, 1, out);
+}
 
 METHOD(m_expandtabs)
 {
@@ -436,7 +514,10 @@ METHOD(m_expandtabs)
     return loam_jj_str_take(j, &b, out);
 }
 
-METHOD(m_format) { return loam_jj_format(j, self.s, raw, out); }
+METHOD(m_format)
+{
+    return loam_jj_format(j, self.s, raw, out);
+}
 
 METHOD(m_format_map)
 {

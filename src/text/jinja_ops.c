@@ -5,7 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-static bool overflow(jj *j) { return jj_error(j, "a whole number does not fit into 64 bits"); }
+static bool overflow(jj *j)
+{
+    return jj_error(j, "a whole number does not fit into 64 bits");
+}
 
 static bool whole_power(jj *j, int64_t a, int64_t b, jj_val *out)
 {
@@ -90,7 +93,9 @@ static bool real(jj *j, jj_op op, double a, double b, jj_val *out)
         break;
     default:
         if (b == 0)
-            return jj_error(j, op == JJ_MOD ? "float modulo" : op == JJ_DIV ? "float division by zero" : "float floor division by zero");
+            return jj_error(j, op == JJ_MOD   ? "float modulo"
+                               : op == JJ_DIV ? "float division by zero"
+                                              : "float floor division by zero");
         if (op == JJ_DIV) {
             r = a / b;
             break;
@@ -166,7 +171,7 @@ bool loam_jj_binary(jj *j, jj_op op, jj_val a, jj_val b, jj_val *out)
         return whole(j, op, jj_whole(a), jj_whole(b), out);
     if (jj_is_number(a) && jj_is_number(b))
         return real(j, op, jj_number(a), jj_number(b), out);
-    if (op == JJ_MOD && a.tag == JJ_STR && b.tag != JJ_UNDEFINED)
+    if (op == JJ_MOD && a.tag == JJ_STR)
         return loam_jj_percent(j, a.s, b, out);
     if (a.tag == JJ_UNDEFINED || b.tag == JJ_UNDEFINED)
         return loam_jj_undefined_fail(j, a.tag == JJ_UNDEFINED ? a : b);
@@ -183,11 +188,13 @@ bool loam_jj_binary(jj *j, jj_op op, jj_val a, jj_val b, jj_val *out)
     if (op == JJ_MUL && (list_b || b.tag == JJ_STR) && jj_is_whole(a))
         return repeat(j, b, jj_whole(a), out);
     if (op == JJ_ADD && (list_a || a.tag == JJ_STR))
-        return jj_error(j, "can only concatenate %s (not \"%s\") to %s", loam_jj_type(a), loam_jj_type(b), loam_jj_type(a));
+        return jj_error(j, "can only concatenate %s (not \"%s\") to %s", loam_jj_type(a), loam_jj_type(b),
+                        loam_jj_type(a));
     if (op == JJ_MUL && (list_a || a.tag == JJ_STR || list_b || b.tag == JJ_STR))
         return jj_error(j, "can't multiply sequence by non-int of type '%s'",
                         loam_jj_type(list_a || a.tag == JJ_STR ? b : a));
-    return jj_error(j, "unsupported operand type(s) for %s: '%s' and '%s'", names[op], loam_jj_type(a), loam_jj_type(b));
+    return jj_error(j, "unsupported operand type(s) for %s: '%s' and '%s'", names[op], loam_jj_type(a),
+                    loam_jj_type(b));
 }
 
 bool loam_jj_unary(jj *j, jj_op op, jj_val a, jj_val *out)
@@ -221,11 +228,15 @@ static bool is_unsafe(jj_val obj, const jj_str *name)
 {
     static const char *const changers[] = {"append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"};
     static const char *const dict_changers[] = {"clear", "pop", "popitem", "setdefault", "update"};
-    static const char *const dunder[] = {"__class__",    "__init__", "__doc__",   "__eq__",       "__hash__", "__dir__",
-                                         "__getattribute__", "__len__",  "__iter__",  "__getitem__", "__contains__",
-                                         "__add__",      "__mul__",  "__str__",   "__repr__",     "__format__",
-                                         "__reduce__",   "__ne__",   "__lt__",    "__le__",       "__gt__", "__ge__",
-                                         "__new__",      "__setattr__", "__delattr__", "__sizeof__", "__init_subclass__",
+    static const char *const dunder[] = {"__class__",        "__init__",     "__doc__",
+                                         "__eq__",           "__hash__",     "__dir__",
+                                         "__getattribute__", "__len__",      "__iter__",
+                                         "__getitem__",      "__contains__", "__add__",
+                                         "__mul__",          "__str__",      "__repr__",
+                                         "__format__",       "__reduce__",   "__ne__",
+                                         "__lt__",           "__le__",       "__gt__",
+                                         "__ge__",           "__new__",      "__setattr__",
+                                         "__delattr__",      "__sizeof__",   "__init_subclass__",
                                          "__subclasshook__", "__reduce_ex__"};
     if (name->n > 4 && name->s[0] == '_' && name->s[1] == '_')
         for (size_t i = 0; i < sizeof dunder / sizeof *dunder; i++)
@@ -318,7 +329,8 @@ static bool attribute(jj *j, jj_val obj, const jj_str *name, jj_val *out, bool *
         return bind_method(j, obj, method, out);
     if (obj.tag == JJ_MACRO)
         return macro_attr(j, obj.m, name, out, found);
-    *found = (obj.tag == JJ_RANGE && range_attr(obj.r, name, out)) || (jj_is_number(obj) && number_attr(obj, name, out));
+    *found =
+        (obj.tag == JJ_RANGE && range_attr(obj.r, name, out)) || (jj_is_number(obj) && number_attr(obj, name, out));
     return true;
 }
 
@@ -405,7 +417,8 @@ bool loam_jj_getslice(jj *j, jj_val obj, jj_val start, jj_val stop, jj_val step,
     if (by < -INT64_MAX)
         by = -INT64_MAX;
     int64_t least = by > 0 ? 0 : -1, most = by > 0 ? n : n - 1;
-    JJ_TRY(slice_index(j, start, by > 0 ? 0 : INT64_MAX, &from) && slice_index(j, stop, by > 0 ? INT64_MAX : INT64_MIN, &to));
+    JJ_TRY(slice_index(j, start, by > 0 ? 0 : INT64_MAX, &from) &&
+           slice_index(j, stop, by > 0 ? INT64_MAX : INT64_MIN, &to));
     from = clamp(from, n, least, most);
     to = clamp(to, n, least, most);
     int64_t count = by > 0 ? (to > from ? (to - from - 1) / by + 1 : 0) : (from > to ? (from - to - 1) / -by + 1 : 0);

@@ -2,6 +2,7 @@
  * (loop controls, {% generation %}). */
 #include "text/jinja_parse.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool parse_body(jj_parser *p, const char *ends, jj_nodes *out);
@@ -32,7 +33,10 @@ bool loam_jj_nodes_push(jj *j, jj_nodes *l, jj_node *n)
     return true;
 }
 
-bool loam_jj_is_name(const jj_token *t, const char *name) { return t->kind == JJ_T_NAME && !strcmp(t->text, name); }
+bool loam_jj_is_name(const jj_token *t, const char *name)
+{
+    return t->kind == JJ_T_NAME && !strcmp(t->text, name);
+}
 
 bool loam_jj_nest(jj_parser *p)
 {
@@ -44,10 +48,17 @@ bool loam_jj_nest(jj_parser *p)
 
 const char *loam_jj_describe(jj *j, const jj_token *t)
 {
-    static const char *const kinds[] = {
-        "end of template",    "template data / text",     "begin of print statement", "end of print statement",
-        "begin of statement block", "end of statement block", "name",                     "string",
-        "integer",            "float",                    "operator"};
+    static const char *const kinds[] = {"end of template",
+                                        "template data / text",
+                                        "begin of print statement",
+                                        "end of print statement",
+                                        "begin of statement block",
+                                        "end of statement block",
+                                        "name",
+                                        "string",
+                                        "integer",
+                                        "float",
+                                        "operator"};
     if (t->kind == JJ_T_NAME || t->kind == JJ_T_OP)
         return t->text;
     if (t->kind == JJ_T_STRING) {
@@ -65,7 +76,10 @@ bool loam_jj_parse_unexpected(jj_parser *p, const char *expected)
     return jj_error(p->j, "expected token '%s', got '%s'", expected, loam_jj_describe(p->j, p->t));
 }
 
-bool loam_jj_expect_op(jj_parser *p, const char *op) { return jj_skip_op(p, op) || loam_jj_parse_unexpected(p, op); }
+bool loam_jj_expect_op(jj_parser *p, const char *op)
+{
+    return jj_skip_op(p, op) || loam_jj_parse_unexpected(p, op);
+}
 
 bool loam_jj_expect_name(jj_parser *p, const char **name)
 {
@@ -221,10 +235,28 @@ static bool parse_print(jj_parser *p, jj_node *n)
     return true;
 }
 
+/* "elif else endif" -> 'elif' or 'else' or 'endif' */
+static bool missing_tag(jj_parser *p, const char *found, const char *ends)
+{
+    char list[96] = "", open[96] = "";
+    size_t n = 0;
+    for (const char *s = ends; s && *s && n < sizeof list - 16;) {
+        size_t w = strcspn(s, " ");
+        n += (size_t)snprintf(list + n, sizeof list - n, "%s'%.*s'", n ? " or " : "", (int)w, s);
+        s += w + (s[w] == ' ');
+    }
+    if (p->tag)
+        snprintf(open, sizeof open, " The innermost block that needs to be closed is '%s'.", p->tag);
+    if (!ends)
+        return jj_error(p->j, "%s%s", found, open);
+    return jj_error(p->j, "%s Jinja was looking for the following tags: %s.%s", found, list, open);
+}
+
 static bool parse_statement(jj_parser *p, const char *ends, jj_node *n)
 {
     jj_token *tag = p->t++;
-    const char *name = tag->text;
+    const char *name = tag->text, *outer = p->tag;
+    p->tag = name; /* restored by the caller */
     if (!strcmp(name, "for"))
         return parse_for(p, n);
     if (!strcmp(name, "if"))
@@ -253,12 +285,13 @@ static bool parse_statement(jj_parser *p, const char *ends, jj_node *n)
         n->kind = name[0] == 'b' ? JJ_BREAK : JJ_CONTINUE;
         return true;
     }
+    p->tag = outer;
     p->j->line = tag->line;
     if (is_one_of(tag, "block extends include import from autoescape"))
         return loam_jj_fail(p->j, LOAM_STATUS_UNSUPPORTED, "the tag '%s' makes no sense in a chat template", name);
-    if (!ends)
-        return jj_error(p->j, "Encountered unknown tag '%s'.", name);
-    return jj_error(p->j, "Encountered unknown tag '%s'. Jinja was looking for the following tags: '%s'.", name, ends);
+    char found[128];
+    snprintf(found, sizeof found, "Encountered unknown tag '%s'.", name);
+    return missing_tag(p, found, ends);
 }
 
 /* Adds to the run of text and {{ }} before it, so that one OUTPUT node has them all. */
@@ -299,12 +332,14 @@ static bool parse_body(jj_parser *p, const char *ends, jj_nodes *out)
                 return jj_error(p->j, "tag name expected");
             }
             jj_node *n = loam_jj_node(p, JJ_DATA, p->t->line);
+            const char *tag = p->tag;
             JJ_TRY(n && parse_statement(p, ends, n) && expect_block_end(p));
+            p->tag = tag;
             n->parens = n->kind == JJ_OUTPUT; /* a {% print %} stays by itself */
             JJ_TRY(loam_jj_nodes_push(p->j, out, n));
         } else if (ends) {
             p->j->line = t->line;
-            return jj_error(p->j, "Unexpected end of template. Jinja was looking for the following tags: '%s'.", ends);
+            return missing_tag(p, "Unexpected end of template.", ends);
         } else {
             return true;
         }
@@ -316,7 +351,8 @@ bool loam_jj_parse(jj *j, const char *source, size_t len, jj_template *out)
     jj_parser p = {.j = j};
     if (len > JJ_MAX_SOURCE) {
         j->line = 1;
-        return loam_jj_fail(j, LOAM_STATUS_TOO_LARGE, "the template has %zu bytes, the limit is %d", len, JJ_MAX_SOURCE);
+        return loam_jj_fail(j, LOAM_STATUS_TOO_LARGE, "the template has %zu bytes, the limit is %d", len,
+                            JJ_MAX_SOURCE);
     }
     JJ_TRY(loam_jj_lex(j, source, len, &p.tokens));
     p.t = p.tokens.at;

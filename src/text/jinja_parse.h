@@ -9,6 +9,7 @@ typedef struct jj_parser {
     jj_tokens tokens;
     jj_token *t; /* the current token */
     int nest;
+    const char *tag; /* of the innermost open statement */
 } jj_parser;
 
 jj_node *loam_jj_node(jj_parser *p, jj_kind kind, int line);

@@ -66,7 +66,8 @@ static bool print_items(jj *j, const jj_val *at, size_t n, loam_buf *out)
     return true;
 }
 
-static bool print_pairs(jj *j, const jj_dict *d, const char *between, const char *open, const char *close, loam_buf *out)
+static bool print_pairs(jj *j, const jj_dict *d, const char *between, const char *open, const char *close,
+                        loam_buf *out)
 {
     for (size_t i = 0; i < d->n; i++) {
         loam_buf_str(out, i ? ", " : "");
@@ -137,14 +138,23 @@ static bool print_any(jj *j, jj_val v, loam_buf *out)
         loam_buf_str(out, v.tag == JJ_DICT ? "}" : "}>");
         return true;
     case JJ_RANGE:
-        loam_buf_printf(out, v.r->step == 1 ? "range(%" PRId64 ", %" PRId64 ")" : "range(%" PRId64 ", %" PRId64 ", %" PRId64 ")",
-                        v.r->start, v.r->stop, v.r->step);
+        loam_buf_printf(
+            out, v.r->step == 1 ? "range(%" PRId64 ", %" PRId64 ")" : "range(%" PRId64 ", %" PRId64 ", %" PRId64 ")",
+            v.r->start, v.r->stop, v.r->step);
         return true;
     case JJ_VIEW:
         return print_view(j, v.v, out);
     case JJ_MACRO:
         loam_buf_printf(out, v.m->node->name ? "<Macro '%s'>" : "<Macro anonymous>", v.m->node->name);
         return true;
+    case JJ_LOOP: {
+        static const jj_str length = {.s = "length", .n = 6, .len = 6};
+        jj_val n;
+        bool found;
+        JJ_TRY(loam_jj_loop_attr(j, v.lp, &length, &n, &found));
+        loam_buf_printf(out, "<LoopContext %" PRId64 "/%" PRId64 ">", v.lp->index0 + 1, n.i);
+        return true;
+    }
     default: /* Python prints addresses here */
         loam_buf_printf(out, "<%s object>", loam_jj_type(v));
         return true;
@@ -347,4 +357,7 @@ static bool json_any(jj *j, jj_val v, const jj_json_options *o, int depth, loam_
     return true;
 }
 
-bool loam_jj_json(jj *j, jj_val v, const jj_json_options *o, loam_buf *out) { return json_any(j, v, o, 0, out); }
+bool loam_jj_json(jj *j, jj_val v, const jj_json_options *o, loam_buf *out)
+{
+    return json_any(j, v, o, 0, out);
+}

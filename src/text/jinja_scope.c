@@ -224,6 +224,21 @@ static const jj_node *first_mention(const jj_nodes *l, const char *name)
     return found;
 }
 
+/* Whether a name is assigned anywhere in n. */
+static bool stores(const jj_node *n, const char *name)
+{
+    if (!n)
+        return false;
+    if (n->kind == JJ_NAME && n->store && !strcmp(n->name, name))
+        return true;
+    const jj_nodes *lists[] = {&n->list, &n->named, &n->body, &n->orelse};
+    for (size_t i = 0; i < 4; i++)
+        for (size_t k = 0; k < lists[i]->n; k++)
+            if (stores(lists[i]->at[k], name))
+                return true;
+    return stores(n->a, name);
+}
+
 /* caller, kwargs and varargs are parameters of a macro that mentions them. */
 static bool declare_special(resolver *r, jj_frame *f, const jj_node *n, const char *name, int *slot)
 {
@@ -270,13 +285,10 @@ static bool walk_for(resolver *r, jj_frame *parent, jj_node *n, bool soft)
     jj_frame *f = n->frame = inner_frame(r, parent, fn);
     JJ_TRY(f);
     const jj_node *loop = first_mention(&n->body, "loop");
-    if (loop) {
-        if (loop->store) {
-            r->j->line = loop->line;
-            return jj_error(r->j, "Can't assign to special loop variable in for-loop target");
-        }
+    if (stores(n, "loop"))
+        return jj_error(r->j, "Can't assign to special loop variable in for-loop target");
+    if (loop)
         JJ_TRY(declare(r, f, loop->name, &n->loop_slot));
-    }
     JJ_TRY(declare_target(r, f, n->a) && read_nodes(r, f, &n->body));
     if (n->orelse.n) {
         n->else_frame = inner_frame(r, parent, fn);
@@ -362,7 +374,8 @@ static bool walk(resolver *r, jj_frame *f, jj_node *n, bool soft)
         return walk_body(r, n->frame, &n->body, false) && walk(r, n->frame, n->b, false);
     case JJ_BREAK:
     case JJ_CONTINUE:
-        return f->fn->in_loop || jj_error(r->j, n->kind == JJ_BREAK ? "'break' outside loop" : "'continue' not properly in loop");
+        return f->fn->in_loop ||
+               jj_error(r->j, n->kind == JJ_BREAK ? "'break' outside loop" : "'continue' not properly in loop");
     case JJ_COND:
         soft = true;
         break;

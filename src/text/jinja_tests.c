@@ -25,29 +25,30 @@ static bool is_divisible_by(jj *j, jj_val v, const jj_val *arg, const jj_args *r
     return remainder_is(j, v, arg[0], 0, out);
 }
 
-#define SIMPLE(name, expr)                                                                                             \
-    static bool name(jj *j, jj_val v, const jj_val *arg, const jj_args *raw, jj_val *out)                              \
-    {                                                                                                                  \
-        *out = jj_bool(expr);                                                                                          \
-        return true;                                                                                                   \
+#define SIMPLE(name, expr)                                                                \
+    static bool name(jj *j, jj_val v, const jj_val *arg, const jj_args *raw, jj_val *out) \
+    {                                                                                     \
+        *out = jj_bool(expr);                                                             \
+        return true;                                                                      \
     }
 SIMPLE(is_defined, v.tag != JJ_UNDEFINED)
 SIMPLE(is_undefined, v.tag == JJ_UNDEFINED)
-SIMPLE(is_filter, v.tag == JJ_STR &&loam_jj_find_filter(v.s) != NULL)
-SIMPLE(is_test, v.tag == JJ_STR &&loam_jj_find_test(v.s) != NULL)
+SIMPLE(is_filter, v.tag == JJ_STR && loam_jj_find_filter(v.s) != NULL)
+SIMPLE(is_test, v.tag == JJ_STR && loam_jj_find_test(v.s) != NULL)
 SIMPLE(is_none, v.tag == JJ_NONE)
 SIMPLE(is_boolean, v.tag == JJ_BOOL)
 SIMPLE(is_false, v.tag == JJ_BOOL && !v.b)
-SIMPLE(is_true, v.tag == JJ_BOOL &&v.b)
+SIMPLE(is_true, v.tag == JJ_BOOL && v.b)
 SIMPLE(is_integer, v.tag == JJ_INT)
 SIMPLE(is_float, v.tag == JJ_FLOAT)
 SIMPLE(is_string, v.tag == JJ_STR)
 SIMPLE(is_mapping, v.tag == JJ_DICT)
 SIMPLE(is_number, jj_is_number(v))
-SIMPLE(is_sequence, v.tag == JJ_UNDEFINED || v.tag == JJ_STR || v.tag == JJ_LIST || v.tag == JJ_TUPLE || v.tag == JJ_DICT || v.tag == JJ_RANGE)
+SIMPLE(is_sequence, v.tag == JJ_UNDEFINED || v.tag == JJ_STR || v.tag == JJ_LIST || v.tag == JJ_TUPLE ||
+                        v.tag == JJ_DICT || v.tag == JJ_RANGE)
 SIMPLE(is_sameas, loam_jj_same(v, arg[0]))
 SIMPLE(is_iterable, loam_jj_iterable(v))
-SIMPLE(is_escaped, v.tag == JJ_STR &&v.s->markup)
+SIMPLE(is_escaped, v.tag == JJ_STR && v.s->markup)
 /* Python's Undefined has __call__ too */
 SIMPLE(is_callable, v.tag == JJ_FUNC || v.tag == JJ_MACRO || v.tag == JJ_LOOP || v.tag == JJ_UNDEFINED ||
                         (v.tag == JJ_GADGET && v.g->joiner))
@@ -99,13 +100,13 @@ static bool is_ne(jj *j, jj_val v, const jj_val *arg, const jj_args *raw, jj_val
     return true;
 }
 
-#define ORDER(name, op)                                                                                                \
-    static bool name(jj *j, jj_val v, const jj_val *arg, const jj_args *raw, jj_val *out)                              \
-    {                                                                                                                  \
-        bool yes;                                                                                                      \
-        JJ_TRY(loam_jj_order(j, op, v, arg[0], &yes));                                                                 \
-        *out = jj_bool(yes);                                                                                           \
-        return true;                                                                                                   \
+#define ORDER(name, op)                                                                   \
+    static bool name(jj *j, jj_val v, const jj_val *arg, const jj_args *raw, jj_val *out) \
+    {                                                                                     \
+        bool yes;                                                                         \
+        JJ_TRY(loam_jj_order(j, op, v, arg[0], &yes));                                    \
+        *out = jj_bool(yes);                                                              \
+        return true;                                                                      \
     }
 ORDER(is_gt, JJ_GT)
 ORDER(is_ge, JJ_GE)
@@ -155,4 +156,7 @@ const jj_builtin loam_jj_tests[] = {
     {0},
 };
 
-const jj_builtin *loam_jj_find_test(const jj_str *name) { return loam_jj_find_in(loam_jj_tests, name); }
+const jj_builtin *loam_jj_find_test(const jj_str *name)
+{
+    return loam_jj_find_in(loam_jj_tests, name);
+}

@@ -1,4 +1,5 @@
-/* Pieces of Python's str that filters and methods share: case, strip, replace, lines, padding, HTML escapes, numbers. */
+/* Pieces of Python's str that filters and methods share: case, strip, replace, lines, padding, HTML escapes, numbers.
+ */
 #include "text/jinja_int.h"
 
 #include <errno.h>
@@ -195,7 +196,12 @@ bool loam_jj_escape(jj *j, jj_val v, jj_val *out)
     loam_buf_init(&b, JJ_MAX_OUTPUT * 2);
     for (size_t i = 0; i < v.s->n; i++) {
         char c = v.s->s[i];
-        const char *text = c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '"' ? "&#34;" : c == '\'' ? "&#39;" : NULL;
+        const char *text = c == '&'    ? "&amp;"
+                           : c == '<'  ? "&lt;"
+                           : c == '>'  ? "&gt;"
+                           : c == '"'  ? "&#34;"
+                           : c == '\'' ? "&#39;"
+                                       : NULL;
         if (text)
             loam_buf_str(&b, text);
         else

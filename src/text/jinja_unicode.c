@@ -14,7 +14,10 @@ uint32_t loam_jj_utf8_next(const char *s, size_t n, size_t *i)
     return c == LOAM_UTF8_INVALID ? 0xFFFD : c;
 }
 
-size_t loam_jj_utf8_put(uint32_t c, char out[4]) { return loam_utf8_put(out, c); }
+size_t loam_jj_utf8_put(uint32_t c, char out[4])
+{
+    return loam_utf8_put(out, c);
+}
 
 size_t loam_jj_utf8_count(const char *s, size_t n)
 {
@@ -55,17 +58,32 @@ bool loam_jj_is_space(uint32_t c)
     return loam_unicode_class(c) & LOAM_CP_SPACE;
 }
 
-bool loam_jj_is_alpha(uint32_t c) { return loam_unicode_class(c) & LOAM_CP_L; }
-bool loam_jj_is_alnum(uint32_t c) { return loam_unicode_class(c) & (LOAM_CP_L | LOAM_CP_N); }
-bool loam_jj_is_numeric(uint32_t c) { return loam_unicode_class(c) & LOAM_CP_N; }
+bool loam_jj_is_alpha(uint32_t c)
+{
+    return loam_unicode_class(c) & LOAM_CP_L;
+}
+bool loam_jj_is_alnum(uint32_t c)
+{
+    return loam_unicode_class(c) & (LOAM_CP_L | LOAM_CP_N);
+}
+bool loam_jj_is_numeric(uint32_t c)
+{
+    return loam_unicode_class(c) & LOAM_CP_N;
+}
 
 bool loam_jj_is_decimal(uint32_t c)
 {
     return c < 128 ? c >= '0' && c <= '9' : in_ranges(decimals, COUNT(decimals), c);
 }
 
-bool loam_jj_is_digit(uint32_t c) { return loam_jj_is_decimal(c) || in_ranges(digits, COUNT(digits), c); }
-bool loam_jj_is_title(uint32_t c) { return in_ranges(titles, COUNT(titles), c); }
+bool loam_jj_is_digit(uint32_t c)
+{
+    return loam_jj_is_decimal(c) || in_ranges(digits, COUNT(digits), c);
+}
+bool loam_jj_is_title(uint32_t c)
+{
+    return in_ranges(titles, COUNT(titles), c);
+}
 
 bool loam_jj_is_upper(uint32_t c)
 {

@@ -111,7 +111,10 @@ bool loam_jj_str_take(jj *j, loam_buf *b, jj_val *out)
     return ok;
 }
 
-bool loam_jj_str_is(const jj_str *s, const char *text) { return strlen(text) == s->n && !memcmp(s->s, text, s->n); }
+bool loam_jj_str_is(const jj_str *s, const char *text)
+{
+    return strlen(text) == s->n && !memcmp(s->s, text, s->n);
+}
 
 size_t loam_jj_str_offset(const jj_str *s, size_t i)
 {
@@ -175,7 +178,10 @@ bool loam_jj_pair(jj *j, jj_val a, jj_val b, jj_val *out)
     return true;
 }
 
-jj_dict *loam_jj_dict_new(jj *j) { return loam_jj_alloc(j, sizeof(jj_dict)); }
+jj_dict *loam_jj_dict_new(jj *j)
+{
+    return loam_jj_alloc(j, sizeof(jj_dict));
+}
 
 static bool hashable(jj_val v, int depth)
 {
@@ -187,7 +193,10 @@ static bool hashable(jj_val v, int depth)
     return true;
 }
 
-bool loam_jj_hashable(jj_val v) { return hashable(v, 0); }
+bool loam_jj_hashable(jj_val v)
+{
+    return hashable(v, 0);
+}
 
 static uint64_t mix(uint64_t h, uint64_t v)
 {
@@ -289,7 +298,8 @@ bool loam_jj_dict_set(jj *j, jj_dict *d, jj_val key, jj_val v)
     }
     if (d->n == d->cap) {
         size_t cap = d->cap ? d->cap * 2 : 4;
-        jj_val *keys = loam_jj_alloc_n(j, cap, sizeof *keys), *vals = keys ? loam_jj_alloc_n(j, cap, sizeof *vals) : NULL;
+        jj_val *keys = loam_jj_alloc_n(j, cap, sizeof *keys),
+               *vals = keys ? loam_jj_alloc_n(j, cap, sizeof *vals) : NULL;
         JJ_TRY(vals);
         if (d->n) {
             memcpy(keys, d->keys, d->n * sizeof *keys);
@@ -359,10 +369,10 @@ bool loam_jj_undefined_fail(jj *j, jj_val v)
 const char *loam_jj_type(jj_val v)
 {
     static const char *const names[] = {
-        [JJ_MISSING] = "missing", [JJ_UNDEFINED] = "Undefined", [JJ_NONE] = "NoneType", [JJ_BOOL] = "bool",
-        [JJ_INT] = "int",         [JJ_FLOAT] = "float",         [JJ_STR] = "str",       [JJ_LIST] = "list",
-        [JJ_TUPLE] = "tuple",     [JJ_DICT] = "dict",           [JJ_RANGE] = "range",   [JJ_VIEW] = "dict_keys",
-        [JJ_ITER] = "generator",  [JJ_NAMESPACE] = "Namespace", [JJ_MACRO] = "Macro",   [JJ_FUNC] = "function",
+        [JJ_MISSING] = "missing",  [JJ_UNDEFINED] = "Undefined", [JJ_NONE] = "NoneType", [JJ_BOOL] = "bool",
+        [JJ_INT] = "int",          [JJ_FLOAT] = "float",         [JJ_STR] = "str",       [JJ_LIST] = "list",
+        [JJ_TUPLE] = "tuple",      [JJ_DICT] = "dict",           [JJ_RANGE] = "range",   [JJ_VIEW] = "dict_keys",
+        [JJ_ITER] = "generator",   [JJ_NAMESPACE] = "Namespace", [JJ_MACRO] = "Macro",   [JJ_FUNC] = "function",
         [JJ_LOOP] = "LoopContext", [JJ_GADGET] = "Cycler"};
     if (v.tag == JJ_ITER)
         return v.it->type;
@@ -503,7 +513,10 @@ static bool deeper(jj *j)
            loam_jj_fail(j, LOAM_STATUS_TOO_LARGE, "values or macros are nested more than %d deep", JJ_MAX_DEPTH);
 }
 
-static bool is_sequence_of_items(jj_val v) { return v.tag == JJ_LIST || v.tag == JJ_TUPLE; }
+static bool is_sequence_of_items(jj_val v)
+{
+    return v.tag == JJ_LIST || v.tag == JJ_TUPLE;
+}
 
 bool loam_jj_eq(jj *j, jj_val a, jj_val b, bool *out)
 {
