@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Golden ids for tests/text/test_tokenizer_golden.c, by Hugging Face's `tokenizers` from PyPI.
+"""Golden ids for tests/text/test_tokenizer_golden.c, by Hugging Face's `tokenizers` and by SentencePiece itself.
 
-    pip install gguf tokenizers
+    pip install gguf tokenizers sentencepiece protobuf
     python3 tests/golden/make/tokenizer.py ../shared/data/tokenizers SmolLM2-135M-Instruct.Q4_1.gguf
 
 Writes tests/golden/tokenizer/: families.json (GPT-2's vocabulary under the published pre-tokenizer of each family),
-spm.json (Llama 2's vocabulary) and smollm2.json (the default chat model's; special tokens in the text are read).
+spm.json (Llama 2's vocabulary, by SentencePiece; special tokens in the text, which it
+does not read, by `tokenizers`) and smollm2.json (the default chat model's; special tokens in the text are read).
 Random characters are ones whose category has not changed since Unicode 3.2, so that the age of nobody's tables shows.
 """
 import json
@@ -15,6 +16,8 @@ import sys
 import unicodedata
 
 import gguf
+from sentencepiece import SentencePieceProcessor
+from sentencepiece import sentencepiece_model_pb2 as model_pb2
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 OUT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tokenizer")
@@ -95,7 +98,21 @@ def bpe(tokens, merges, types, parts, ignore_merges):
     return t
 
 
-def spm(tokens, types, scores):
+def sentencepiece(tokens, types, scores):
+    m = model_pb2.ModelProto()
+    m.trainer_spec.model_type = model_pb2.TrainerSpec.BPE
+    m.trainer_spec.byte_fallback = True
+    m.trainer_spec.vocab_size = len(tokens)
+    m.normalizer_spec.name = "identity"
+    m.normalizer_spec.remove_extra_whitespaces = False
+    for t, k, s in zip(tokens, types, scores):
+        m.pieces.add(piece=t, score=s, type=k)  # the types have the numbers of GGUF
+    p = SentencePieceProcessor()
+    p.LoadFromSerializedProto(m.SerializeToString())
+    return p
+
+
+def spm_with_special(tokens, types, scores):
     """As transformers converts a sentencepiece model: every way to cut a token into two tokens is a merge."""
     vocab = {t: i for i, t in enumerate(tokens)}
     normal = {t for t, k in zip(tokens, types) if k == 1}
@@ -130,8 +147,10 @@ def main():
     write("families.json", {"texts": texts, "ids": {name: ids(bpe(tokens, merges, types, *f), texts)
                                                     for name, f in FAMILIES.items()}})
     tokens, _, types, scores = read(os.path.join(folder, "ggml-vocab-llama-spm.gguf"))
-    texts = PLAIN + ["<s>[INST] Hi [/INST] Hello</s>", "a<s>b</s> c", "<unk>"] + [random_text(rng) for _ in range(80)]
-    write("spm.json", {"texts": texts, "ids": ids(spm(tokens, types, scores), texts)})
+    texts = PLAIN + [" " * n + "x" for n in range(3, 40)] + [random_text(rng) for _ in range(80)] + ["a<s>b</s>", "<unk>"]
+    special = ["<s>[INST] Hi [/INST] Hello</s>", "a<s>b</s> c", "<unk>", "<s>", "</s> \n<s>"]
+    write("spm.json", {"texts": texts, "ids": sentencepiece(tokens, types, scores).encode(texts), "special_texts": special,
+                       "special_ids": ids(spm_with_special(tokens, types, scores), special)})
     tokens, merges, types, _ = read(smollm2)
     texts = PLAIN + [random_text(rng) for _ in range(180)] + [
         "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n<|im_start|>user\n"
