@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/rng.h"
+#include "device/probe.h"
 #include "model/model.h"
 
 enum { MAX_STREAMS = 1024, TOKEN_SEED = 7, MIN_CTX = 16 };
@@ -161,6 +162,13 @@ loam_status loam_bench_run(const char *path, const loam_bench_options *options, 
                              .n_ctx = longest > MIN_CTX ? longest : MIN_CTX,
                              .n_batch = options->n_batch};
     bench b = {.o = options, .progress = progress, .arg = arg};
+    if (progress && !progress(arg, "limits of the machine", 0, 1))
+        LOAM_FAIL(err, CANCELLED, "stopped");
+    loam_probe probe;
+    LOAM_TRY(loam_probe_run(options->n_threads, &probe, err));
+    out->read_gb_s = probe.read_gbs;
+    out->f32_gflop_s = probe.f32_gflops;
+    out->i8_gop_s = probe.i8_gops;
     double began = loam_clock_s();
     LOAM_TRY(loam_model_open(path, &mo, &b.model, err));
     out->load_s = loam_clock_s() - began;

@@ -33,7 +33,7 @@ typedef struct loam_bench_result {
     int n_threads;
     double load_s;
     loam_bench_rate prompt, gen;
-    double read_gb_s, f32_gflop_s, i8_gop_s; /* what the machine does at most, measured just before; 0: not measured */
+    double read_gb_s, f32_gflop_s, i8_gop_s; /* what the machine does at most, measured just before */
 } loam_bench_result;
 
 /* Called after each repeat with what it is doing; returns 0 to stop (CANCELLED). */

@@ -237,16 +237,16 @@ def the_same_seed_gives_the_same_answer():
 @case
 def a_known_answer():
     need_model()
-    assert "Paris" in ask("-p", "What is the capital of France?", "--temperature", "0", "-n", "40")
+    assert "cold" in ask("-p", "What is the opposite of hot?", "--temperature", "0", "-n", "40")
 
 
 @case
 def piped_text_is_answered_once():
     need_model()
     line = ["--temperature", "0", "-n", "24"]
-    want = ask("-p", "What is the capital of France?", *line)
-    assert ask(*line, stdin="What is the capital of France?\n") == want
-    assert ask("-p", "-", *line, stdin="What is the capital of France?\n") == want
+    want = ask("-p", "What is the opposite of hot?", *line)
+    assert ask(*line, stdin="What is the opposite of hot?\n") == want
+    assert ask("-p", "-", *line, stdin="What is the opposite of hot?\n") == want
     expect(loam("chat", program=LOAM, stdin=""), 1, stderr="^loam: nothing came in")
     r = subprocess.run([LOAM, "chat", *line], input=b"\xff\xfe", capture_output=True)
     assert r.returncode == 1 and b"UTF-8" in r.stderr, r
@@ -307,11 +307,11 @@ def a_conversation_at_the_terminal():
     with tempfile.TemporaryDirectory() as state:
         t = Terminal("chat", "--temperature", "0", "-n", "30", env={"XDG_STATE_HOME": state})
         t.until(r"/help lists commands.*> ")
-        t.type("What is the capital of France?\r")
-        assert "Paris" in t.until(r"tokens.*a second.*> ")
+        t.type("What is the opposite of hot?\r")
+        assert "cold" in t.until(r"tokens.*a second.*> ")
         t.type("/sytsem be brief\r")
         t.until(r"did you mean /system\?.*> ")
-        t.type("\x1b[200~first line\nWhat is the capital of Italy?\nthird\x1b[201~")
+        t.type("\x1b[200~first line\nWhat is the opposite of dry?\nthird\x1b[201~")
         t.until("third")
         t.type("\r")
         t.until(r"\d+ reused.*> ")
@@ -321,7 +321,7 @@ def a_conversation_at_the_terminal():
         with open(saved, encoding="utf-8") as f:
             messages = json.load(f)
         assert [m["role"] for m in messages] == ["user", "assistant"] * 2, messages
-        assert messages[2]["content"] == "first line\nWhat is the capital of Italy?\nthird", messages[2]
+        assert messages[2]["content"] == "first line\nWhat is the opposite of dry?\nthird", messages[2]
         t.type("/regen\r")
         t.until(r"tokens.*> ")
         t.type("/reset\r")
@@ -331,7 +331,7 @@ def a_conversation_at_the_terminal():
         t.type("\x15/quit\r")
         assert t.code() == 0
         with open(os.path.join(state, "loam", "history"), encoding="utf-8") as f:
-            assert "capital" in f.read()
+            assert "opposite" in f.read()
         assert os.stat(os.path.join(state, "loam", "history")).st_mode & 0o077 == 0, "others can read the history"
 
 
