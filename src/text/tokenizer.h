@@ -27,18 +27,20 @@ LOAM_CHECK_RESULT loam_status loam_tokenizer_encode(const loam_tokenizer *t, con
                                                     bool parse_special, bool add_bos_eos, int32_t **ids, size_t *n_ids,
                                                     loam_err *err);
 
-/* The bytes that a token stands for, as generation appends them (a SentencePiece "▁" is a space; a byte token is its byte; control tokens
- * give nothing unless show_special). Borrowed from t; *len may be 0. id out of range gives 0 bytes. */
+/* The bytes that a token stands for, as generation appends them (a SentencePiece "▁" is a space; a byte token is its
+ * byte; control tokens give nothing unless show_special). Borrowed from t; *len may be 0. An id out of range gives 0. */
 const char *loam_tokenizer_piece(const loam_tokenizer *t, int32_t id, bool show_special, size_t *len);
 
-/* Decodes ids to text as Hugging Face's decode would with special tokens kept or dropped. False when out of memory. */
+/* Decodes ids to text as Hugging Face's decode would with special tokens kept or dropped, but for bytes that are not
+ * UTF-8, which stay as they are. False when out of memory. */
 bool loam_tokenizer_decode(const loam_tokenizer *t, const int32_t *ids, size_t n, bool show_special, loam_buf *out);
 
 size_t loam_tokenizer_n_vocab(const loam_tokenizer *t);
 /* -1 when the model has none. */
 int32_t loam_tokenizer_bos(const loam_tokenizer *t);
 int32_t loam_tokenizer_eos(const loam_tokenizer *t);
-/* Whether generation ends at this token: EOS, EOT, and the turn-end tokens of known chat formats (<|im_end|>, <|eot_id|>, <end_of_turn> …). */
+/* Whether generation ends at this token: EOS, EOT, and the turn-end tokens of known chat formats (<|im_end|>, <|eot_id|>,
+ * <end_of_turn> …). */
 bool loam_tokenizer_is_end(const loam_tokenizer *t, int32_t id);
 /* Control (special) token. */
 bool loam_tokenizer_is_control(const loam_tokenizer *t, int32_t id);
