@@ -31,7 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (loam_chat_template_new(text, size, &t, &err) == LOAM_OK) {
         loam_buf out;
         loam_buf_init(&out, 16 << 20);
-        if (loam_chat_template_render_at(t, own && json_is_object(own) ? own : vars, 1785067200, &out, &err) != LOAM_OK) {
+        if (loam_chat_template_render_at(t, own && json_is_object(own) ? own : vars, 1785067200, &out, &err) !=
+            LOAM_OK) {
             if (out.len) /* nothing is appended on failure */
                 abort();
         }

@@ -247,8 +247,7 @@ static bool eval_node(jj *j, jj_scope *s, const jj_node *n, jj_val *out)
 bool loam_jj_eval(jj *j, jj_scope *s, const jj_node *n, jj_val *out)
 {
     JJ_TRY(jj_charge(j, 1));
-    if (++j->depth > JJ_MAX_DEPTH)
-        return loam_jj_fail(j, LOAM_STATUS_TOO_LARGE, "values or macros are nested more than %d deep", JJ_MAX_DEPTH);
+    JJ_TRY(loam_jj_deeper(j));
     j->line = n->line;
     JJ_TRY(eval_node(j, s, n, out));
     j->depth--;

@@ -276,8 +276,7 @@ static bool run_recursive(jj *j, jj_scope *outer, const jj_node *n, jj_val v, in
     loam_buf b, *before = j->out;
     flow f = FLOW_NORMAL;
     JJ_TRY(s);
-    if (++j->depth > JJ_MAX_DEPTH)
-        return loam_jj_fail(j, LOAM_STATUS_TOO_LARGE, "values or macros are nested more than %d deep", JJ_MAX_DEPTH);
+    JJ_TRY(loam_jj_deeper(j));
     loam_buf_init(&b, JJ_MAX_OUTPUT);
     j->out = &b;
     bool ok = run_loop(j, s, n, v, depth0, &f);
@@ -543,8 +542,7 @@ static bool exec(jj *j, jj_scope *s, const jj_node *n, flow *f)
 
 static bool exec_body(jj *j, jj_scope *s, const jj_nodes *body, flow *f)
 {
-    if (++j->depth > JJ_MAX_DEPTH)
-        return loam_jj_fail(j, LOAM_STATUS_TOO_LARGE, "values or macros are nested more than %d deep", JJ_MAX_DEPTH);
+    JJ_TRY(loam_jj_deeper(j));
     for (size_t i = 0; i < body->n && *f == FLOW_NORMAL; i++) {
         JJ_TRY(jj_charge(j, 1));
         j->line = body->at[i]->line;

@@ -206,7 +206,7 @@ static bool percent_whole(jj *j, char type, jj_val v, int64_t *out)
 static bool percent_one(jj *j, spec *s, jj_val v, bool left, bool markup, size_t at, loam_buf *out)
 {
     jj_val text;
-    int64_t i;
+    int64_t i = 0;
     char type = s->type;
     s->align = left ? '<' : 0;
     switch (type) {

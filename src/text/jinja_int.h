@@ -339,6 +339,9 @@ static inline bool jj_charge_bytes(jj *j, size_t n)
     return jj_charge(j, (int64_t)(n / 64));
 }
 
+/* One level deeper into values or calls; the caller takes it back with j->depth--. */
+bool loam_jj_deeper(jj *j);
+
 /* Zeroed memory of the arena; NULL after writing the error. */
 void *loam_jj_alloc(jj *j, size_t n);
 void *loam_jj_alloc_n(jj *j, size_t n, size_t size);
@@ -348,7 +351,7 @@ bool loam_jj_parse(jj *j, const char *source, size_t len, jj_template *out);
 bool loam_jj_resolve(jj *j, jj_template *t);
 bool loam_jj_nodes_push(jj *j, jj_nodes *l, jj_node *n);
 
-/* jinja_value.c */
+/* jinja_value.c, jinja_compare.c */
 static inline jj_val jj_none(void)
 {
     return (jj_val){.tag = JJ_NONE};
@@ -440,13 +443,15 @@ bool loam_jj_contains(jj *j, jj_val item, jj_val in, bool *out);
 /* Number of items, or -1 when the value has no len(). */
 int64_t loam_jj_len(jj_val v);
 
-/* jinja_print.c: str(), repr() and json.dumps() of Python. */
+/* jinja_print.c, jinja_json.c: str(), repr() and json.dumps() of Python. */
 bool loam_jj_print(jj *j, jj_val v, loam_buf *out);
 bool loam_jj_repr(jj *j, jj_val v, loam_buf *out);
 bool loam_jj_to_str(jj *j, jj_val v, jj_val *out);
 size_t loam_jj_float_repr(double f, char out[40]);
 /* repr of v cut to a message's size; never fails. */
 const char *loam_jj_show(jj *j, jj_val v);
+/* The error of a buffer that overflowed, if it did. */
+bool loam_jj_check_text(jj *j, const loam_buf *out);
 typedef struct jj_json_options {
     bool ascii, sort_keys;
     const jj_str *indent, *item_sep, *key_sep; /* indent NULL: one line */
@@ -463,7 +468,7 @@ jj_iter *loam_jj_iter_new(jj *j, bool (*next)(jj *, jj_iter *, jj_val *, bool *)
 bool loam_jj_reversed(jj *j, jj_val v, jj_val *out);
 jj_val loam_jj_range_at(const struct jj_range *r, int64_t i);
 
-/* jinja_ops.c */
+/* jinja_ops.c, jinja_subscript.c */
 bool loam_jj_binary(jj *j, jj_op op, jj_val a, jj_val b, jj_val *out);
 bool loam_jj_unary(jj *j, jj_op op, jj_val a, jj_val *out);
 bool loam_jj_getattr(jj *j, jj_val obj, jj_str *name, jj_val *out);

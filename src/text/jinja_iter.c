@@ -17,8 +17,7 @@ bool loam_jj_next(jj *j, jj_iter *it, jj_val *out, bool *got)
     *got = false;
     if (it->ended)
         return true;
-    if (++j->depth > JJ_MAX_DEPTH) /* generators over generators */
-        return loam_jj_fail(j, LOAM_STATUS_TOO_LARGE, "values or macros are nested more than %d deep", JJ_MAX_DEPTH);
+    JJ_TRY(loam_jj_deeper(j)); /* generators over generators */
     JJ_TRY(it->next(j, it, out, got));
     j->depth--;
     it->ended = !*got;

@@ -8,13 +8,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/file.h"
+#include "test_template.h"
 #include "text/chat_template.h"
 
 #define GOLDEN LOAM_SOURCE_ROOT "/tests/golden/template/"
@@ -56,7 +56,8 @@ static bool own_words(const char *got)
                                        "'break' outside loop",
                                        "'continue' not properly in loop",
                                        "makes no sense in a chat template",
-                                       "nested more than"};
+                                       "nested more than",
+                                       "got multiple values for keyword argument"};
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         if (strstr(got, ours[i]))
             return true;
@@ -176,6 +177,12 @@ int main(void)
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_default_model),
         cmocka_unit_test(test_released_models),
+        cmocka_unit_test(test_template_limits),
+        cmocka_unit_test(test_template_deep_source),
+        cmocka_unit_test(test_template_appending),
+        cmocka_unit_test(test_template_long_conversation),
+        cmocka_unit_test(test_template_threads),
+        cmocka_unit_test(test_template_small_buffer),
     };
     return cmocka_run_group_tests_name("template", tests, NULL, NULL);
 }
