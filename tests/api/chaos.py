@@ -97,10 +97,10 @@ def send(number):
                 s.shutdown(socket.SHUT_WR)  # else a cut request waits for its time-out
             while block := s.recv(65536):
                 reply += block
-        except (ConnectionResetError, BrokenPipeError):
-            pass
         except TimeoutError:
             return f"request {number}: no end after {LIMIT_S} s: {pieces[0][:200]!r}"
+        except OSError:  # the server may close on what is broken
+            pass
     if not reply:
         return f"request {number} was good and got no answer: {pieces!r}" if is_good else 0
     if not reply.startswith((b"HTTP/1.1 ", b"HTTP/1.0 ")):
@@ -126,9 +126,9 @@ def thousand():
 def answers():
     assert server.child.poll() is None, "".join(server.lines)
     assert json.loads(server.get("/health")) == {"status": "ok"}
-    body = {"messages": [{"role": "user", "content": "What is the capital of France?"}], "temperature": 0, "max_tokens": 12}
+    body = {"messages": [{"role": "user", "content": "What colour is the sky?"}], "temperature": 0, "max_tokens": 12}
     reply = server.post("/v1/chat/completions", body)
-    assert "Paris" in reply["choices"][0]["message"]["content"], reply
+    assert "blue" in reply["choices"][0]["message"]["content"], reply
 
 
 def at_rest():

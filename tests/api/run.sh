@@ -2,12 +2,14 @@
 # The API as its users meet it: `loam serve` with the default model, OpenAI's own Python client, and a thousand random
 # requests. Prints TAP. From the environment: LOAM (the release program), LOAM_TEST (the one with sanitizers).
 set -u
+export PYTHONDONTWRITEBYTECODE=1
 root=$(cd "$(dirname "$0")/../.." && pwd)
 export LOAM=${LOAM:-$root/build/loam}
 export LOAM_TEST=${LOAM_TEST:-$root/build-test/loam}
 client=openai==3.57.0
 venv=$root/build-test/api-venv
 status=0
+mkdir -p "$root/build-test"
 
 if ! "$venv/bin/pip" freeze 2>/dev/null | grep -qx "$client"; then
     rm -rf "$venv"
