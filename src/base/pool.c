@@ -14,13 +14,6 @@
 
 #include "base/clock.h"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#define CPU_RELAX() _mm_pause()
-#else
-#define CPU_RELAX() sched_yield()
-#endif
-
 /* Spinning pays while the other side is a few microseconds away; past this the thread sleeps on a futex. The start of
  * a run spins longer than one token's host work (sampling), so that generation finds its workers awake. */
 enum { SPIN_RUN_NS = 300 * 1000, SPIN_BARRIER_NS = 200 * 1000, RELAX_PER_CLOCK = 64, CACHE_LINE = 64 };
@@ -33,10 +26,12 @@ typedef struct waitable {
 struct loam_pool {
     int n_threads;
     pthread_t *threads; /* n_threads - 1 */
-    loam_pool_fn fn;
-    void *arg;
+    /* The current job, written while start.value is odd, so that a late thread never sees half of it. */
+    _Atomic(loam_pool_fn) fn;
+    _Atomic(void *) arg;
+    atomic_bool wait_all; /* a run: the threads meet at a barrier at its end */
     atomic_bool quit;
-    waitable start;   /* number of the current run */
+    waitable start;   /* twice the number of jobs so far, odd while one is being written */
     waitable barrier; /* barriers passed so far */
     _Alignas(CACHE_LINE) atomic_int arrived;
 };
@@ -59,7 +54,7 @@ static void wait_change(waitable *w, unsigned seen, uint64_t spin_ns)
         for (int i = 0; i < RELAX_PER_CLOCK; i++) {
             if (atomic_load_explicit(&w->value, memory_order_acquire) != seen)
                 return;
-            CPU_RELAX();
+            loam_cpu_relax();
         }
         uint64_t now = loam_clock_ns();
         if (!until)
@@ -101,25 +96,47 @@ static void *work(void *arg)
     unsigned seen = 0;
     for (;;) {
         wait_change(&p->start, seen, SPIN_RUN_NS);
-        seen++;
-        if (atomic_load(&p->quit))
+        unsigned now = atomic_load(&p->start.value);
+        if (now & 1) {
+            loam_cpu_relax();
+            continue;
+        }
+        loam_pool_fn fn = atomic_load(&p->fn);
+        void *fn_arg = atomic_load(&p->arg);
+        bool wait_all = atomic_load(&p->wait_all), quit = atomic_load(&p->quit);
+        if (atomic_load(&p->start.value) != now)
+            continue; /* the next job is being written */
+        seen = now;
+        if (quit)
             return NULL;
-        p->fn(p->arg, wa.thread, p->n_threads);
-        loam_pool_barrier(p);
+        fn(fn_arg, wa.thread, p->n_threads);
+        if (wait_all)
+            loam_pool_barrier(p);
     }
+}
+
+static void start_job(loam_pool *p, loam_pool_fn fn, void *arg, bool wait_all)
+{
+    atomic_fetch_add(&p->start.value, 1);
+    atomic_store(&p->fn, fn);
+    atomic_store(&p->arg, arg);
+    atomic_store(&p->wait_all, wait_all);
+    change(&p->start);
 }
 
 void loam_pool_run(loam_pool *p, loam_pool_fn fn, void *arg)
 {
-    if (p->n_threads == 1) {
-        fn(arg, 0, 1);
-        return;
-    }
-    p->fn = fn;
-    p->arg = arg;
-    change(&p->start);
+    if (p->n_threads > 1)
+        start_job(p, fn, arg, true);
     fn(arg, 0, p->n_threads);
     loam_pool_barrier(p);
+}
+
+void loam_pool_kick(loam_pool *p, loam_pool_fn fn, void *arg)
+{
+    if (p->n_threads > 1)
+        start_job(p, fn, arg, false);
+    fn(arg, 0, p->n_threads);
 }
 
 int loam_cpu_count(void)
@@ -135,6 +152,7 @@ int loam_pool_size(const loam_pool *p) { return p->n_threads; }
 
 static void stop_workers(loam_pool *p, int n_started)
 {
+    atomic_fetch_add(&p->start.value, 1);
     atomic_store(&p->quit, true);
     change(&p->start);
     for (int i = 0; i < n_started; i++)

@@ -1,6 +1,7 @@
 /* The CPU as a device: weights packed at load by all threads, one arena per program, and a step that every thread walks
  * through operation by operation, drawing tasks from a counter, with a barrier between stages only. */
 #define _GNU_SOURCE
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -215,16 +216,22 @@ static void cpu_kv_copy(loam_device *d, loam_kv *kv, int from, int to, int n)
     }
 }
 
+static void nothing(void *arg, int thread, int n_threads)
+{
+    (void)arg, (void)thread, (void)n_threads;
+}
+
 static void cpu_program_free(loam_program *p)
 {
     if (!p)
         return;
+    loam_pool_run(p->device->pool, nothing, NULL); /* no thread is inside this program's last step any more */
     if (p->arena)
         munmap(p->arena, p->arena_bytes);
     if (p->scratch)
         munmap(p->scratch, p->scratch_bytes * (size_t)loam_pool_size(p->device->pool));
     free(p->rope_freqs);
-    free(p->next_task);
+    free(p->progress);
     free(p);
 }
 
@@ -265,7 +272,10 @@ static loam_status cpu_program_new(loam_device *d, const loam_plan *plan, loam_p
     p->arena_bytes = plan->arena_bytes;
     p->scratch_bytes = kernel_bytes() + (2 * tile_floats(plan) + row_floats(plan)) * sizeof(float);
     p->scratch_bytes = loam_align_up(p->scratch_bytes, 4096);
-    p->next_task = calloc((size_t)plan->n_ops + 1, sizeof *p->next_task);
+    size_t progress_bytes = ((size_t)plan->n_ops + 1) * sizeof *p->progress;
+    p->progress = aligned_alloc(64, progress_bytes);
+    if (p->progress)
+        memset(p->progress, 0, progress_bytes);
     p->arena = map_pages(p->arena_bytes + 4096, true);
     p->scratch = map_pages(p->scratch_bytes * (size_t)loam_pool_size(d->pool), false);
     for (int i = 0; i < plan->n_ops; i++) {
@@ -277,7 +287,7 @@ static loam_status cpu_program_new(loam_device *d, const loam_plan *plan, loam_p
             loam_cpu_rope_freqs(o, o->in[1] >= 0 ? plan->tensors[o->in[1]].weight->vector : NULL, p->rope_freqs,
                                 &p->rope_freqs[o->n_rot / 2]);
     }
-    if (!p->next_task || !p->arena || !p->scratch) {
+    if (!p->progress || !p->arena || !p->scratch) {
         size_t bytes = p->arena_bytes;
         cpu_program_free(p);
         LOAM_FAIL(err, NO_MEMORY, "no memory for %zu bytes of intermediate results; lower the batch size", bytes);
@@ -286,39 +296,82 @@ static loam_status cpu_program_new(loam_device *d, const loam_plan *plan, loam_p
     return LOAM_OK;
 }
 
+/* Draws the next task of an operation of step `run`; -1: none left; -2: that step is over. */
+static int draw_task(struct loam_op_progress *g, uint32_t run)
+{
+    uint64_t next = atomic_load_explicit(&g->next, memory_order_acquire);
+    for (;;) {
+        if ((uint32_t)(next >> 32) != run)
+            return -2;
+        if ((int)(uint32_t)next >= atomic_load_explicit(&g->n_tasks, memory_order_relaxed))
+            return -1;
+        if (atomic_compare_exchange_weak_explicit(&g->next, &next, next + 1, memory_order_acquire, memory_order_acquire))
+            return (int)(uint32_t)next;
+    }
+}
+
+/* Waits until all tasks of an operation are finished; false when the step is over. Other threads may have been taken off
+ * their processor: after a short spin this one gives way too. */
+static bool wait_done(struct loam_op_progress *g, uint32_t run)
+{
+    for (int spins = 0;; spins++) {
+        uint64_t done = atomic_load_explicit(&g->done, memory_order_acquire);
+        if ((uint32_t)(done >> 32) != run)
+            return false;
+        if ((int)(uint32_t)done >= atomic_load_explicit(&g->n_tasks, memory_order_relaxed))
+            return true;
+        if (spins < 4000)
+            loam_cpu_relax();
+        else
+            sched_yield();
+    }
+}
+
+/* Every thread walks through the stages and helps with what is left. A stage is over when its tasks are, not when all
+ * threads have arrived: a thread that the system has put aside holds nobody up unless it sits on a task. */
 static void run_step(void *arg, int thread, int n_threads)
 {
     (void)n_threads;
     loam_program *p = arg;
+    const loam_op *ops = p->plan->ops;
     uint8_t *mine = p->scratch + (size_t)thread * p->scratch_bytes;
     size_t tile = tile_floats(p->plan);
     loam_cpu_scratch s = {.kernel = mine};
     s.tile[0] = (float *)(mine + kernel_bytes());
     s.tile[1] = s.tile[0] + tile;
     s.row = s.tile[1] + tile;
-    for (int i = 0; i < p->plan->n_ops; i++) {
-        const loam_op *o = &p->plan->ops[i];
-        if (i > 0 && o->stage != o[-1].stage)
-            loam_pool_barrier(p->device->pool);
-        int n = loam_cpu_op_tasks(p, o);
-        if (n == 1) { /* not worth a counter; spread single tasks of a stage over the threads */
-            if (i % n_threads == thread)
-                loam_cpu_op_run(p, o, 0, 1, &s);
-            continue;
+    const uint32_t run = atomic_load(&p->run);
+    for (int first = 0, end; first < p->plan->n_ops; first = end) {
+        for (end = first; end < p->plan->n_ops && ops[end].stage == ops[first].stage; end++) {
+            int t;
+            while ((t = draw_task(&p->progress[end], run)) >= 0) {
+                loam_cpu_op_run(p, &ops[end], t, &s);
+                atomic_fetch_add_explicit(&p->progress[end].done, 1, memory_order_release);
+            }
+            if (t == -2)
+                return;
         }
-        for (int t; (t = atomic_fetch_add_explicit(&p->next_task[i], 1, memory_order_relaxed)) < n;)
-            loam_cpu_op_run(p, o, t, n, &s);
+        for (int i = first; i < end; i++)
+            if (!wait_done(&p->progress[i], run))
+                return;
     }
 }
 
 static loam_status cpu_program_run(loam_program *p, const loam_step *s, loam_err *err)
 {
     (void)err;
-    p->step = s;
-    for (int i = 0; i < p->plan->n_ops; i++)
-        atomic_store_explicit(&p->next_task[i], 0, memory_order_relaxed);
-    loam_pool_run(p->device->pool, run_step, p);
-    p->step = NULL;
+    uint32_t run = atomic_load(&p->run) + 1;
+    for (int i = 0; i < p->plan->n_ops; i++) /* close the step before, for threads that are still looking for tasks in it */
+        atomic_store(&p->progress[i].next, (uint64_t)run << 32 | INT32_MAX);
+    p->step = *s;
+    for (int i = 0; i < p->plan->n_ops; i++) {
+        struct loam_op_progress *g = &p->progress[i];
+        atomic_store(&g->n_tasks, loam_cpu_op_tasks(p, &p->plan->ops[i]));
+        atomic_store(&g->done, (uint64_t)run << 32);
+        atomic_store(&g->next, (uint64_t)run << 32);
+    }
+    atomic_store(&p->run, run);
+    loam_pool_kick(p->device->pool, run_step, p);
     return LOAM_OK;
 }
 

@@ -42,6 +42,14 @@ static inline uint16_t *kv_v(const loam_kv *kv, int seq, int head)
                        (size_t)loam_v_stride(kv->head_dim);
 }
 
+/* How far an operation of the current step is. The step's number in the upper half of both counters makes a thread that
+ * wakes up late, when the step or the one after it is over, find nothing to do. */
+struct loam_op_progress {
+    _Alignas(64) _Atomic uint64_t next; /* task to be drawn */
+    _Atomic uint64_t done;              /* tasks finished */
+    atomic_int n_tasks;
+};
+
 struct loam_program {
     loam_device *device;
     const loam_plan *plan;
@@ -49,9 +57,10 @@ struct loam_program {
     size_t arena_bytes;
     uint8_t *scratch;      /* per thread: matmul and attention scratch, tile of results */
     size_t scratch_bytes;  /* of one thread */
-    atomic_int *next_task; /* one counter per operation */
+    struct loam_op_progress *progress; /* per operation */
+    _Atomic uint32_t run; /* number of the current step */
     double *rope_freqs;    /* per operation of kind ROPE_TABLE: angle of one position step, built at compile time */
-    const loam_step *step;
+    loam_step step; /* the current one; its arrays are borrowed */
 };
 
 /* Where a thread's scratch has its parts. */
@@ -64,7 +73,7 @@ typedef struct loam_cpu_scratch {
 /* Number of tasks that an operation falls into at this step, and one of them. Tasks of one operation touch disjoint
  * outputs. */
 int loam_cpu_op_tasks(const loam_program *p, const loam_op *o);
-void loam_cpu_op_run(const loam_program *p, const loam_op *o, int task, int n_tasks, const loam_cpu_scratch *s);
+void loam_cpu_op_run(const loam_program *p, const loam_op *o, int task, const loam_cpu_scratch *s);
 
 /* Angles per position of a ROPE_TABLE and its amplitude: freqs [n_rot/2]. */
 void loam_cpu_rope_freqs(const loam_op *o, const float *factors, double *freqs, double *amplitude);

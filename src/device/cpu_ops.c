@@ -28,7 +28,7 @@ static int64_t f32_stride(const loam_program *p, int id)
 
 static int64_t n_rows(const loam_program *p, int id)
 {
-    return tensor(p, id)->shape[0] == LOAM_DIM_OUTPUTS ? p->step->n_outputs : p->step->n_tokens;
+    return tensor(p, id)->shape[0] == LOAM_DIM_OUTPUTS ? p->step.n_outputs : p->step.n_tokens;
 }
 
 /* Stores m rows of columns [c0, c0 + n) of tensor id in its layout; c0 and n are multiples of 32 when it is Q8. */
@@ -101,7 +101,7 @@ static void run_gated(const loam_program *p, const loam_op *o, int task, const l
 static void run_rows(const loam_program *p, const loam_op *o, int64_t row, const loam_cpu_scratch *s)
 {
     const loam_kernels *ks = p->device->kernels;
-    const loam_step *st = p->step;
+    const loam_step *st = &p->step;
     switch (o->kind) {
     case LOAM_OP_EMBED: {
         const loam_weight *w = tensor(p, o->in[1])->weight;
@@ -162,7 +162,7 @@ static void run_rows(const loam_program *p, const loam_op *o, int64_t row, const
 /* One span × one KV head. */
 static void run_kv_write(const loam_program *p, const loam_op *o, int task)
 {
-    const loam_step_span *sp = &p->step->spans[task / o->n_kv_heads];
+    const loam_step_span *sp = &p->step.spans[task / o->n_kv_heads];
     const int h = task % o->n_kv_heads;
     const loam_kv *kv = tensor(p, o->in[2])->kv;
     for (int i = 0; i < sp->n_rows; i++)
@@ -187,7 +187,7 @@ static int span_tasks(const loam_op *o, const loam_step_span *sp)
 static void run_attention(const loam_program *p, const loam_op *o, int task, const loam_cpu_scratch *s)
 {
     const loam_kv *kv = tensor(p, o->in[1])->kv;
-    const loam_step_span *sp = p->step->spans;
+    const loam_step_span *sp = p->step.spans;
     int group = o->n_heads / o->n_kv_heads, per = tokens_per_task(o);
     while (task >= span_tasks(o, sp))
         task -= span_tasks(o, sp++);
@@ -217,7 +217,7 @@ static void run_attention(const loam_program *p, const loam_op *o, int task, con
 
 int loam_cpu_op_tasks(const loam_program *p, const loam_op *o)
 {
-    int64_t m = o->out >= 0 ? n_rows(p, o->out) : p->step->n_tokens;
+    int64_t m = o->out >= 0 ? n_rows(p, o->out) : p->step.n_tokens;
     switch (o->kind) {
     case LOAM_OP_MATMUL:
     case LOAM_OP_GATED: {
@@ -225,11 +225,11 @@ int loam_cpu_op_tasks(const loam_program *p, const loam_op *o)
         return m ? (int)((n_groups + per - 1) / per) : 0;
     }
     case LOAM_OP_KV_WRITE:
-        return p->step->n_spans * o->n_kv_heads;
+        return p->step.n_spans * o->n_kv_heads;
     case LOAM_OP_ATTENTION: {
         int n = 0;
-        for (int i = 0; i < p->step->n_spans; i++)
-            n += span_tasks(o, &p->step->spans[i]);
+        for (int i = 0; i < p->step.n_spans; i++)
+            n += span_tasks(o, &p->step.spans[i]);
         return n;
     }
     default:
@@ -237,9 +237,8 @@ int loam_cpu_op_tasks(const loam_program *p, const loam_op *o)
     }
 }
 
-void loam_cpu_op_run(const loam_program *p, const loam_op *o, int task, int n_tasks, const loam_cpu_scratch *s)
+void loam_cpu_op_run(const loam_program *p, const loam_op *o, int task, const loam_cpu_scratch *s)
 {
-    (void)n_tasks;
     switch (o->kind) {
     case LOAM_OP_MATMUL:
         run_matmul(p, o, task, s);

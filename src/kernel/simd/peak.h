@@ -30,10 +30,10 @@ static uint64_t peak_i8(int64_t n)
 #pragma GCC unroll 8
         for (int g = 0; g < 8; g++)
             for (int i = 0; i < CHAINS; i++) {
+                __asm__("" : "+x"(w)); /* or all steps would be one product, computed once */
                 idot_step(&d[i], depth, g, 8, w, a);
                 idot_pin(&d[i], depth);
             }
-        __asm__ volatile("" : "+x"(w), "+x"(a));
     }
     volatile float sink = 0;
     for (int i = 0; i < CHAINS; i++)
