@@ -1,5 +1,5 @@
-/* logits MODEL.gguf IDS OUT.f32 [CTX [BATCH]]: teacher-forced logits of the token ids in IDS (one a line), in windows of
- * CTX tokens that each start with an empty cache, as f32 rows for bench/quality.py; prints the perplexity. */
+/* logits MODEL.gguf IDS OUT.f32 [CTX [BATCH]]: teacher-forced logits of the token ids in IDS (one a line), in windows
+ * of CTX tokens that each start with an empty cache, as f32 rows for bench/quality.py; prints the perplexity. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,14 +22,16 @@ int main(int argc, char **argv)
     static int32_t ids[MAX];
     loam_err err = LOAM_ERR_INIT;
     loam_model *m = NULL;
-    int n = 0, ctx = argc > 4 ? atoi(argv[4]) : 512, batch = argc > 5 ? atoi(argv[5]) : 512;
+    int n = 0, ctx = argc > 4 ? (int)strtol(argv[4], NULL, 10) : 512,
+        batch = argc > 5 ? (int)strtol(argv[5], NULL, 10) : 512;
     if (argc < 4 || ctx < 1 || batch < 1) {
         fprintf(stderr, "usage: logits MODEL.gguf IDS OUT.f32 [CTX [BATCH]]\n");
         return 2;
     }
     FILE *in = fopen(argv[2], "r"), *out = fopen(argv[3], "wb");
-    while (in && n < MAX && fscanf(in, "%d", &ids[n]) == 1)
-        n++;
+    char line[32];
+    while (in && n < MAX && fgets(line, sizeof line, in))
+        ids[n++] = (int32_t)strtol(line, NULL, 10);
     loam_model_options o = {.n_seqs = 1, .n_ctx = ctx, .n_batch = batch};
     if (!in || !out || n == 0 || loam_model_open(argv[1], &o, &m, &err) != LOAM_OK) {
         fprintf(stderr, "logits: %s\n", err.msg[0] ? err.msg : "cannot read the ids or write the result");

@@ -119,4 +119,7 @@ char *loam_arena_strndup(loam_arena *a, const char *s, size_t n)
     return p;
 }
 
-size_t loam_arena_used(const loam_arena *a) { return a->used_bytes; }
+size_t loam_arena_used(const loam_arena *a)
+{
+    return a->used_bytes;
+}

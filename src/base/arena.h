@@ -12,7 +12,8 @@ loam_arena *loam_arena_new(size_t max_bytes);
 void loam_arena_free(loam_arena *a);
 /* Forgets all allocations but keeps the first block for reuse; under ASan the space is poisoned. */
 void loam_arena_reset(loam_arena *a);
-/* `size` zeroed bytes at a 16-byte boundary, or NULL when out of memory or over the cap. size 0 gives a valid pointer. */
+/* `size` zeroed bytes at a 16-byte boundary, or NULL when out of memory or over the cap. size 0 gives a valid pointer.
+ */
 void *loam_arena_alloc(loam_arena *a, size_t size);
 /* Copies n bytes and a NUL. NULL when out of memory. */
 char *loam_arena_strndup(loam_arena *a, const char *s, size_t n);

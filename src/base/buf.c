@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-void loam_buf_init(loam_buf *b, size_t max_bytes) { *b = (loam_buf){.max = max_bytes}; }
+void loam_buf_init(loam_buf *b, size_t max_bytes)
+{
+    *b = (loam_buf){.max = max_bytes};
+}
 
 void loam_buf_deinit(loam_buf *b)
 {
@@ -45,8 +48,14 @@ bool loam_buf_add(loam_buf *b, const void *bytes, size_t n)
     return true;
 }
 
-bool loam_buf_str(loam_buf *b, const char *s) { return loam_buf_add(b, s, strlen(s)); }
-bool loam_buf_char(loam_buf *b, char c) { return loam_buf_add(b, &c, 1); }
+bool loam_buf_str(loam_buf *b, const char *s)
+{
+    return loam_buf_add(b, s, strlen(s));
+}
+bool loam_buf_char(loam_buf *b, char c)
+{
+    return loam_buf_add(b, &c, 1);
+}
 
 bool loam_buf_printf(loam_buf *b, const char *fmt, ...)
 {
@@ -74,7 +83,10 @@ void loam_buf_truncate(loam_buf *b, size_t n)
     }
 }
 
-const char *loam_buf_text(const loam_buf *b) { return b->data ? b->data : ""; }
+const char *loam_buf_text(const loam_buf *b)
+{
+    return b->data ? b->data : "";
+}
 
 char *loam_buf_take(loam_buf *b)
 {

@@ -13,6 +13,9 @@ static inline uint64_t loam_clock_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static inline double loam_clock_s(void) { return (double)loam_clock_ns() * 1e-9; }
+static inline double loam_clock_s(void)
+{
+    return (double)loam_clock_ns() * 1e-9;
+}
 
 #endif

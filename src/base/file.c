@@ -205,7 +205,8 @@ loam_status loam_dir_make(const char *path, loam_err *err)
         *s = 0;
         struct stat st;
         if (mkdir(p, 0777) != 0 && (errno != EEXIST || stat(p, &st) != 0 || !S_ISDIR(st.st_mode)))
-            LOAM_FAIL(err, IO, "cannot make the directory '%s': %s", p, errno == EEXIST ? "a file has that name" : strerror(errno));
+            LOAM_FAIL(err, IO, "cannot make the directory '%s': %s", p,
+                      errno == EEXIST ? "a file has that name" : strerror(errno));
         *s = c;
         if (c == 0)
             return LOAM_OK;

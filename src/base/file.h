@@ -1,4 +1,5 @@
-/* Files: mapped for reading, and written so that a crash or a full disk never leaves a half-written one under its name. */
+/* Files: mapped for reading, and written so that a crash or a full disk never leaves a half-written one under its name.
+ */
 #ifndef LOAM_BASE_FILE_H
 #define LOAM_BASE_FILE_H
 
@@ -16,7 +17,8 @@ typedef struct loam_file_map {
 /* Directories, devices and unreadable files are errors that name the path. */
 LOAM_CHECK_RESULT loam_status loam_file_map_open(const char *path, loam_file_map *out, loam_err *err);
 void loam_file_map_close(loam_file_map *m);
-/* Tells the system that these bytes of the mapping will not be needed soon (they are read again from the file if they are). */
+/* Tells the system that these bytes of the mapping will not be needed soon (they are read again from the file if they
+ * are). */
 void loam_file_map_release(const loam_file_map *m, size_t offset, size_t size);
 
 /* A file being written beside its final place: "path.<pid>.part", fsynced and renamed by commit, removed by abort. */

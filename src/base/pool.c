@@ -148,7 +148,10 @@ int loam_cpu_count(void)
     return n > 0 ? (int)n : 1;
 }
 
-int loam_pool_size(const loam_pool *p) { return p->n_threads; }
+int loam_pool_size(const loam_pool *p)
+{
+    return p->n_threads;
+}
 
 static void stop_workers(loam_pool *p, int n_started)
 {

@@ -20,9 +20,9 @@ int loam_pool_size(const loam_pool *p);
 /* Calls fn(arg, thread, n_threads) on all threads at once and returns when all have returned. One run at a time: the
  * pool belongs to one engine thread. */
 void loam_pool_run(loam_pool *p, loam_pool_fn fn, void *arg);
-/* The same without waiting: returns as soon as fn has returned on the calling thread. Threads that were not scheduled in
- * time may still be about to enter fn, or inside it, until the next loam_pool_run or loam_pool_free returns; so fn and
- * arg must stay valid until then, and fn must notice by itself that it comes too late. */
+/* The same without waiting: returns as soon as fn has returned on the calling thread. Threads that were not scheduled
+ * in time may still be about to enter fn, or inside it, until the next loam_pool_run or loam_pool_free returns; so fn
+ * and arg must stay valid until then, and fn must notice by itself that it comes too late. */
 void loam_pool_kick(loam_pool *p, loam_pool_fn fn, void *arg);
 /* Inside a run: returns when every thread of the run has arrived; what they wrote before is then visible to all. */
 void loam_pool_barrier(loam_pool *p);

@@ -68,6 +68,15 @@ static loam_status known(loam_status code)
     return (unsigned)code < LOAM_STATUS_COUNT ? code : LOAM_STATUS_INTERNAL;
 }
 
-const char *loam_status_text(loam_status code) { return statuses[known(code)].text; }
-const char *loam_status_name(loam_status code) { return statuses[known(code)].name; }
-int loam_status_http(loam_status code) { return statuses[known(code)].http; }
+const char *loam_status_text(loam_status code)
+{
+    return statuses[known(code)].text;
+}
+const char *loam_status_name(loam_status code)
+{
+    return statuses[known(code)].name;
+}
+int loam_status_http(loam_status code)
+{
+    return statuses[known(code)].http;
+}

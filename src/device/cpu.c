@@ -305,13 +305,14 @@ static int draw_task(struct loam_op_progress *g, uint32_t run)
             return -2;
         if ((int)(uint32_t)next >= atomic_load_explicit(&g->n_tasks, memory_order_relaxed))
             return -1;
-        if (atomic_compare_exchange_weak_explicit(&g->next, &next, next + 1, memory_order_acquire, memory_order_acquire))
+        if (atomic_compare_exchange_weak_explicit(&g->next, &next, next + 1, memory_order_acquire,
+                                                  memory_order_acquire))
             return (int)(uint32_t)next;
     }
 }
 
-/* Waits until all tasks of an operation are finished; false when the step is over. Other threads may have been taken off
- * their processor: after a short spin this one gives way too. */
+/* Waits until all tasks of an operation are finished; false when the step is over. Other threads may have been taken
+ * off their processor: after a short spin this one gives way too. */
 static bool wait_done(struct loam_op_progress *g, uint32_t run)
 {
     for (int spins = 0;; spins++) {
@@ -361,7 +362,8 @@ static loam_status cpu_program_run(loam_program *p, const loam_step *s, loam_err
 {
     (void)err;
     uint32_t run = atomic_load(&p->run) + 1;
-    for (int i = 0; i < p->plan->n_ops; i++) /* close the step before, for threads that are still looking for tasks in it */
+    for (int i = 0; i < p->plan->n_ops;
+         i++) /* close the step before, for threads that are still looking for tasks in it */
         atomic_store(&p->progress[i].next, (uint64_t)run << 32 | INT32_MAX);
     p->step = *s;
     for (int i = 0; i < p->plan->n_ops; i++) {

@@ -55,12 +55,12 @@ struct loam_program {
     const loam_plan *plan;
     uint8_t *arena;
     size_t arena_bytes;
-    uint8_t *scratch;      /* per thread: matmul and attention scratch, tile of results */
-    size_t scratch_bytes;  /* of one thread */
+    uint8_t *scratch;                  /* per thread: matmul and attention scratch, tile of results */
+    size_t scratch_bytes;              /* of one thread */
     struct loam_op_progress *progress; /* per operation */
-    _Atomic uint32_t run; /* number of the current step */
-    double *rope_freqs;    /* per operation of kind ROPE_TABLE: angle of one position step, built at compile time */
-    loam_step step; /* the current one; its arrays are borrowed */
+    _Atomic uint32_t run;              /* number of the current step */
+    double *rope_freqs; /* per operation of kind ROPE_TABLE: angle of one position step, built at compile time */
+    loam_step step;     /* the current one; its arrays are borrowed */
 };
 
 /* Where a thread's scratch has its parts. */

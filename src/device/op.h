@@ -30,10 +30,9 @@ enum {
  *   ATTENTION   q [T, n_heads·head_dim], cache state -> [T, n_heads·head_dim]
  *   GATHER      x [T, C] -> [outputs, C]
  *   CONVERT     x [T, C] f32 -> the same in the layout of the output tensor (inserted by the planner) */
-#define LOAM_OP_LIST(X)                                                                                      \
-    X(EMBED)                                                                                                 \
-    X(RMS_NORM) X(MATMUL) X(SWIGLU) X(GATED) X(ADD) X(ROPE_TABLE) X(ROPE) X(KV_WRITE) X(ATTENTION) X(GATHER) \
-        X(CONVERT)
+#define LOAM_OP_LIST(X) \
+    X(EMBED)            \
+    X(RMS_NORM) X(MATMUL) X(SWIGLU) X(GATED) X(ADD) X(ROPE_TABLE) X(ROPE) X(KV_WRITE) X(ATTENTION) X(GATHER) X(CONVERT)
 
 typedef enum loam_op_kind {
 #define X(name) LOAM_OP_##name,

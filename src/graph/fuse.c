@@ -38,7 +38,8 @@ static bool fuse_residual(loam_graph *g, int add)
 static bool fuse_gated(loam_graph *g, int swiglu)
 {
     int gate = lone_matmul(g, g->ops[swiglu].in[0]), up = lone_matmul(g, g->ops[swiglu].in[1]);
-    if (gate < 0 || up < 0 || g->ops[gate].in[0] != g->ops[up].in[0] || g->ops[gate].in[2] >= 0 || g->ops[up].in[2] >= 0)
+    if (gate < 0 || up < 0 || g->ops[gate].in[0] != g->ops[up].in[0] || g->ops[gate].in[2] >= 0 ||
+        g->ops[up].in[2] >= 0)
         return false;
     loam_op *o = &g->ops[swiglu];
     o->kind = LOAM_OP_GATED;

@@ -36,11 +36,11 @@ void loam_graph_free(loam_graph *g)
     free(g);
 }
 
-#define GRAPH_FAIL(g, CODE, ...)                                                                                       \
-    do {                                                                                                               \
-        if (!(g)->failed)                                                                                              \
-            loam_err_set(&(g)->err, LOAM_STATUS_##CODE, __FILE__, __LINE__, __VA_ARGS__);                              \
-        (g)->failed = true;                                                                                            \
+#define GRAPH_FAIL(g, CODE, ...)                                                          \
+    do {                                                                                  \
+        if (!(g)->failed)                                                                 \
+            loam_err_set(&(g)->err, LOAM_STATUS_##CODE, __FILE__, __LINE__, __VA_ARGS__); \
+        (g)->failed = true;                                                               \
     } while (0)
 
 /* One more slot at the end of a table that doubles; NULL when out of memory. */
@@ -163,8 +163,8 @@ static bool vector_fits(loam_graph *g, int t, int64_t n, const char *what)
     if (!w)
         return false;
     if (w->kind != LOAM_TENSOR_WEIGHT || w->n_dims != 1 || w->shape[0] != n) {
-        GRAPH_FAIL(g, INVALID, "%s '%s' has %lld elements where %lld are needed", what, w->name,
-                   (long long)w->shape[0], (long long)n);
+        GRAPH_FAIL(g, INVALID, "%s '%s' has %lld elements where %lld are needed", what, w->name, (long long)w->shape[0],
+                   (long long)n);
         return false;
     }
     return true;
@@ -213,8 +213,8 @@ int loam_graph_matmul(loam_graph *g, int x, int w, int bias)
     if (k < 0 || !m)
         return -1;
     if (m->kind != LOAM_TENSOR_WEIGHT || m->n_dims != 2 || m->shape[1] != k) {
-        GRAPH_FAIL(g, INVALID, "weight '%s' is [%lld, %lld]; its input has %lld columns", m->name, (long long)m->shape[0],
-                   m->n_dims == 2 ? (long long)m->shape[1] : 1LL, (long long)k);
+        GRAPH_FAIL(g, INVALID, "weight '%s' is [%lld, %lld]; its input has %lld columns", m->name,
+                   (long long)m->shape[0], m->n_dims == 2 ? (long long)m->shape[1] : 1LL, (long long)k);
         return -1;
     }
     int64_t rows = g->tensors[x].shape[0], n = m->shape[0];
@@ -270,7 +270,9 @@ int loam_graph_rope_table(loam_graph *g, int positions, int factors, const loam_
     if (!at(g, positions, "rope_table"))
         return -1;
     if (p->n_rot < 2 || p->n_rot % 2 || !(p->base > 0) || !(p->scale > 0)) {
-        GRAPH_FAIL(g, INVALID, "rotary embedding of %d dimensions with base %g and scale %g: wants an even number of dimensions and positive numbers",
+        GRAPH_FAIL(g, INVALID,
+                   "rotary embedding of %d dimensions with base %g and scale %g: wants an even number of dimensions "
+                   "and positive numbers",
                    p->n_rot, (double)p->base, (double)p->scale);
         return -1;
     }

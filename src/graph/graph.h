@@ -45,7 +45,8 @@ void loam_graph_output(loam_graph *g, int x);
 /* Checks, fuses, orders into stages, plans the memory for steps of up to max_tokens tokens and max_outputs outputs, and
  * compiles for the device. Owned by the caller (api->program_free); the graph must outlive the program. */
 LOAM_CHECK_RESULT loam_status loam_graph_plan(loam_graph *g, const loam_device_api *api, loam_device *d,
-                                              int64_t max_tokens, int64_t max_outputs, loam_program **out, loam_err *err);
+                                              int64_t max_tokens, int64_t max_outputs, loam_program **out,
+                                              loam_err *err);
 /* The plan after loam_graph_plan (tests, inspection). */
 const loam_plan *loam_graph_get_plan(const loam_graph *g);
 

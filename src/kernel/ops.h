@@ -87,7 +87,8 @@ typedef struct loam_kernels {
     void (*attention)(const loam_attention_task *t, void *scratch);
 
     /* What this level can do at all, for `loam bench` (device/probe.h): n rounds of multiply-adds on registers; both
-     * return the number of operations (a multiply-add counts two). read sums n bytes (a multiple of 256) and returns the sum. */
+     * return the number of operations (a multiply-add counts two). read sums n bytes (a multiple of 256) and returns
+     * the sum. */
     uint64_t (*peak_f32)(int64_t n);
     uint64_t (*peak_i8)(int64_t n);
     uint64_t (*read)(const void *p, size_t n);

@@ -1,4 +1,5 @@
-/* Hyper-parameters from GGUF keys "<arch>.<key>", each checked: a lying file gives a sentence, never a huge allocation. */
+/* Hyper-parameters from GGUF keys "<arch>.<key>", each checked: a lying file gives a sentence, never a huge allocation.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -32,7 +33,8 @@ static loam_status read_int(const reader *r, const char *key, bool required, int
         LOAM_FAIL(r->err, CORRUPT, "the key '%s' is not a number", name);
     }
     if (v < low || v > high)
-        LOAM_FAIL(r->err, CORRUPT, "the key '%s' is %lld; it must lie between %d and %d", name, (long long)v, low, high);
+        LOAM_FAIL(r->err, CORRUPT, "the key '%s' is %lld; it must lie between %d and %d", name, (long long)v, low,
+                  high);
     *out = (int)v;
     return LOAM_OK;
 }
@@ -54,8 +56,14 @@ static loam_status read_float(const reader *r, const char *key, bool required, f
 static loam_status read_rope(const reader *r, bool neox, loam_hparams *hp)
 {
     loam_rope_params *p = &hp->rope;
-    *p = (loam_rope_params){.base = 10000.0f, .scale = 1.0f, .n_rot = hp->head_dim, .neox = neox, .attn_factor = 1.0f,
-                            .beta_fast = 32.0f, .beta_slow = 1.0f, .n_ctx_orig = hp->n_ctx_train};
+    *p = (loam_rope_params){.base = 10000.0f,
+                            .scale = 1.0f,
+                            .n_rot = hp->head_dim,
+                            .neox = neox,
+                            .attn_factor = 1.0f,
+                            .beta_fast = 32.0f,
+                            .beta_slow = 1.0f,
+                            .n_ctx_orig = hp->n_ctx_train};
     LOAM_TRY(read_int(r, "rope.dimension_count", false, 2, LOAM_MAX_HEAD_DIM, &p->n_rot));
     LOAM_TRY(read_float(r, "rope.freq_base", false, &p->base));
     char key[96];
@@ -108,11 +116,12 @@ loam_status loam_hparams_read(const loam_gguf *g, const char *arch, bool neox, l
     value_dim = hp->head_dim;
     LOAM_TRY(read_int(&r, "attention.value_length", false, 1, LOAM_MAX_HEAD_DIM, &value_dim));
     if (value_dim != hp->head_dim)
-        LOAM_FAIL(err, UNSUPPORTED, "keys of %d and values of %d dimensions: Loam wants them equal", hp->head_dim, value_dim);
+        LOAM_FAIL(err, UNSUPPORTED, "keys of %d and values of %d dimensions: Loam wants them equal", hp->head_dim,
+                  value_dim);
     if (hp->head_dim < 1 || hp->head_dim > LOAM_MAX_HEAD_DIM || hp->n_heads % hp->n_kv_heads ||
         hp->n_heads / hp->n_kv_heads > LOAM_ATTENTION_MAX_ROWS)
-        LOAM_FAIL(err, CORRUPT, "%d heads of %d dimensions over %d key/value heads do not make an attention layer", hp->n_heads,
-                  hp->head_dim, hp->n_kv_heads);
+        LOAM_FAIL(err, CORRUPT, "%d heads of %d dimensions over %d key/value heads do not make an attention layer",
+                  hp->n_heads, hp->head_dim, hp->n_kv_heads);
     LOAM_TRY(read_float(&r, "attention.layer_norm_rms_epsilon", true, &hp->rms_eps));
     return read_rope(&r, neox, hp);
 }

@@ -1,5 +1,5 @@
-/* The llama family: Llama 1-3, SmolLM2, Mistral, TinyLlama ("llama"), Qwen2 (biases on q, k, v) and Qwen3 (a norm on each
- * head of q and k). Pre-norm decoder (Touvron et al. 2023): x += O·attention(norm(x)); x += D·swiglu(norm(x)). */
+/* The llama family: Llama 1-3, SmolLM2, Mistral, TinyLlama ("llama"), Qwen2 (biases on q, k, v) and Qwen3 (a norm on
+ * each head of q and k). Pre-norm decoder (Touvron et al. 2023): x += O·attention(norm(x)); x += D·swiglu(norm(x)). */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 #include "model/model_int.h"
 
 /* Looks a tensor up, checks its shape [n, k] (n 0: a vector of k) and brings it to the device. */
-static loam_status bind(loam_model *m, loam_bound_weight *b, int64_t n, int64_t k, bool required, bool products, bool rows,
-                        const char *fmt, int layer, loam_err *err)
+static loam_status bind(loam_model *m, loam_bound_weight *b, int64_t n, int64_t k, bool required, bool products,
+                        bool rows, const char *fmt, int layer, loam_err *err)
 {
     snprintf(b->name, sizeof b->name, fmt, layer);
     const loam_gguf_tensor *t = loam_gguf_find_tensor(m->gguf, b->name);
@@ -18,17 +18,20 @@ static loam_status bind(loam_model *m, loam_bound_weight *b, int64_t n, int64_t 
     b->vector = n == 0;
     if (!t) {
         if (required)
-            LOAM_FAIL(err, CORRUPT, "the tensor '%s' is missing: the file is not a complete %s model", b->name, m->hp.arch);
+            LOAM_FAIL(err, CORRUPT, "the tensor '%s' is missing: the file is not a complete %s model", b->name,
+                      m->hp.arch);
         return LOAM_OK;
     }
     bool fits = n == 0 ? t->n_dims == 1 && t->shape[0] == k : t->n_dims == 2 && t->shape[0] == n && t->shape[1] == k;
     if (!fits)
-        LOAM_FAIL(err, CORRUPT, "the tensor '%s' has the shape [%lld, %lld]; the model's keys ask for [%lld, %lld]", b->name,
-                  t->n_dims > 1 ? (long long)t->shape[0] : 1LL, (long long)t->shape[t->n_dims - 1], (long long)b->n,
-                  (long long)k);
+        LOAM_FAIL(err, CORRUPT, "the tensor '%s' has the shape [%lld, %lld]; the model's keys ask for [%lld, %lld]",
+                  b->name, t->n_dims > 1 ? (long long)t->shape[0] : 1LL, (long long)t->shape[t->n_dims - 1],
+                  (long long)b->n, (long long)k);
     if (!loam_dtype_from_ggml(t->ggml_type, &b->dtype) || b->dtype == LOAM_DTYPE_I32) {
         const loam_ggml_type *type = loam_ggml_type_get(t->ggml_type);
-        LOAM_FAIL(err, UNSUPPORTED, "the tensor '%s' is of type %s, which Loam does not compute with; use Q4_0, Q4_K, Q8_0 or another of the types in `loam model inspect --help`",
+        LOAM_FAIL(err, UNSUPPORTED,
+                  "the tensor '%s' is of type %s, which Loam does not compute with; use Q4_0, Q4_K, Q8_0 or another of "
+                  "the types in `loam model inspect --help`",
                   b->name, type ? type->name : "unknown");
     }
     loam_status st = m->api->weight_new(m->device, b->dtype, b->n, k, t->data, products, rows, &b->w, err);
@@ -45,8 +48,10 @@ static loam_status bind(loam_model *m, loam_bound_weight *b, int64_t n, int64_t 
     return LOAM_OK;
 }
 
-#define MATRIX(field, n, k, name) LOAM_TRY(bind(m, &w->field, n, k, true, true, false, "blk.%d." name ".weight", i, err))
-#define VECTOR(field, k, required, name) LOAM_TRY(bind(m, &w->field, 0, k, required, false, false, "blk.%d." name, i, err))
+#define MATRIX(field, n, k, name) \
+    LOAM_TRY(bind(m, &w->field, n, k, true, true, false, "blk.%d." name ".weight", i, err))
+#define VECTOR(field, k, required, name) \
+    LOAM_TRY(bind(m, &w->field, 0, k, required, false, false, "blk.%d." name, i, err))
 
 loam_status loam_llama_bind(loam_model *m, loam_err *err)
 {
@@ -54,7 +59,8 @@ loam_status loam_llama_bind(loam_model *m, loam_err *err)
     int64_t c = hp->n_embd, q = (int64_t)hp->n_heads * hp->head_dim, kv = (int64_t)hp->n_kv_heads * hp->head_dim;
     const loam_gguf_tensor *embd = loam_gguf_find_tensor(m->gguf, "token_embd.weight");
     if (!embd || embd->n_dims != 2 || embd->shape[0] > 1 << 24)
-        LOAM_FAIL(err, CORRUPT, "the tensor 'token_embd.weight' is missing or no matrix: the file is not a complete %s model",
+        LOAM_FAIL(err, CORRUPT,
+                  "the tensor 'token_embd.weight' is missing or no matrix: the file is not a complete %s model",
                   hp->arch);
     hp->n_vocab = (int)embd->shape[0];
     m->tied = !loam_gguf_find_tensor(m->gguf, "output.weight");

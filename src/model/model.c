@@ -26,7 +26,8 @@ static loam_status read_arch(loam_model *m, loam_err *err)
     for (size_t i = 0; i < n; i++)
         name[i] = arch.data[i] >= ' ' && arch.data[i] < 127 ? arch.data[i] : '?';
     name[n] = 0;
-    LOAM_FAIL(err, UNSUPPORTED, "the architecture '%s' is not supported; Loam runs llama, qwen2 and qwen3 models", name);
+    LOAM_FAIL(err, UNSUPPORTED, "the architecture '%s' is not supported; Loam runs llama, qwen2 and qwen3 models",
+              name);
 }
 
 /* The type that most parameters have. */
@@ -80,8 +81,8 @@ static loam_status check_options(loam_model *m, const loam_model_options *o, loa
     i->n_batch = o->n_batch ? o->n_batch : 512;
     i->n_ctx = o->n_ctx ? o->n_ctx : m->hp.n_ctx_train < 8192 ? m->hp.n_ctx_train : 8192;
     if (i->n_seqs < 1 || i->n_seqs > 4096 || i->n_batch < 1 || i->n_batch > 65536 || i->n_ctx < 1 || i->n_ctx > 1 << 24)
-        LOAM_FAIL(err, INVALID, "%d sequences of %d tokens in steps of %d: wants 1 to 4096, 1 to 16777216, 1 to 65536", i->n_seqs,
-                  i->n_ctx, i->n_batch);
+        LOAM_FAIL(err, INVALID, "%d sequences of %d tokens in steps of %d: wants 1 to 4096, 1 to 16777216, 1 to 65536",
+                  i->n_seqs, i->n_ctx, i->n_batch);
     return LOAM_OK;
 }
 
@@ -102,7 +103,8 @@ static loam_status open_parts(loam_model *m, const char *path, const loam_model_
     if (!m->kv || !m->held || !m->tokens || !m->positions || !m->output_rows || !m->spans)
         LOAM_FAIL(err, NO_MEMORY, "no memory for the model");
     for (int i = 0; i < m->hp.n_layers; i++)
-        LOAM_TRY(m->api->kv_new(m->device, m->info.n_seqs, m->info.n_ctx, m->hp.n_kv_heads, m->hp.head_dim, &m->kv[i], err));
+        LOAM_TRY(
+            m->api->kv_new(m->device, m->info.n_seqs, m->info.n_ctx, m->hp.n_kv_heads, m->hp.head_dim, &m->kv[i], err));
     LOAM_TRY(loam_llama_build(m, o->keep_hidden, err));
     return loam_graph_plan(m->graph, m->api, m->device, m->info.n_batch, m->info.n_batch, &m->program, err);
 }
@@ -187,7 +189,8 @@ static loam_status add_span(loam_model *m, const loam_model_span *s, int index, 
     return LOAM_OK;
 }
 
-loam_status loam_model_step(loam_model *m, const loam_model_span *spans, int n_spans, const float **logits, loam_err *err)
+loam_status loam_model_step(loam_model *m, const loam_model_span *spans, int n_spans, const float **logits,
+                            loam_err *err)
 {
     loam_step step = {.tokens = m->tokens, .positions = m->positions, .output_rows = m->output_rows, .spans = m->spans};
     if (n_spans < 1 || n_spans > m->info.n_seqs)

@@ -13,10 +13,10 @@
 typedef struct loam_model loam_model;
 
 typedef struct loam_model_options {
-    int n_threads; /* 0: one per processor */
-    int n_seqs;    /* sequences (slots) with a KV cache of their own, ≥ 1 */
-    int n_ctx;     /* tokens each sequence may hold; 0: what the model was trained for, at most 8192 */
-    int n_batch;   /* most tokens in one step, ≥ 1; 0: 512 */
+    int n_threads;    /* 0: one per processor */
+    int n_seqs;       /* sequences (slots) with a KV cache of their own, ≥ 1 */
+    int n_ctx;        /* tokens each sequence may hold; 0: what the model was trained for, at most 8192 */
+    int n_batch;      /* most tokens in one step, ≥ 1; 0: 512 */
     bool keep_hidden; /* loam_model_hidden works (tests) */
 } loam_model_options;
 
@@ -48,7 +48,7 @@ typedef struct loam_model_span {
     int pos;
     int n_tokens;
     const int32_t *tokens;
-    bool want_logits; /* of the last token of the span */
+    bool want_logits;     /* of the last token of the span */
     bool want_all_logits; /* of every token (perplexity); the rows follow one another */
 } loam_model_span;
 

@@ -2,7 +2,6 @@
 #ifndef LOAM_MODEL_INT_H
 #define LOAM_MODEL_INT_H
 
-#include "device/device.h"
 #include "graph/graph.h"
 #include "model/model.h"
 

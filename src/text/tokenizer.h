@@ -28,7 +28,8 @@ LOAM_CHECK_RESULT loam_status loam_tokenizer_encode(const loam_tokenizer *t, con
                                                     loam_err *err);
 
 /* The bytes that a token stands for, as generation appends them (a SentencePiece "▁" is a space; a byte token is its
- * byte; control tokens give nothing unless show_special). Borrowed from t; *len may be 0. An id out of range gives 0. */
+ * byte; control tokens give nothing unless show_special). Borrowed from t; *len may be 0. An id out of range gives 0.
+ */
 const char *loam_tokenizer_piece(const loam_tokenizer *t, int32_t id, bool show_special, size_t *len);
 
 /* Decodes ids to text as Hugging Face's decode would with special tokens kept or dropped, but for bytes that are not
@@ -39,8 +40,8 @@ size_t loam_tokenizer_n_vocab(const loam_tokenizer *t);
 /* -1 when the model has none. */
 int32_t loam_tokenizer_bos(const loam_tokenizer *t);
 int32_t loam_tokenizer_eos(const loam_tokenizer *t);
-/* Whether generation ends at this token: EOS, EOT, and the turn-end tokens of known chat formats (<|im_end|>, <|eot_id|>,
- * <end_of_turn> …). */
+/* Whether generation ends at this token: EOS, EOT, and the turn-end tokens of known chat formats (<|im_end|>,
+ * <|eot_id|>, <end_of_turn> …). */
 bool loam_tokenizer_is_end(const loam_tokenizer *t, int32_t id);
 /* Control (special) token. */
 bool loam_tokenizer_is_control(const loam_tokenizer *t, int32_t id);

@@ -104,9 +104,11 @@ static float *run(const char *name, const int32_t *tokens, int threads, int chun
         int n = N - at < chunk ? N - at : chunk, k = 0;
         for (int i = 0; i < others; i++) /* other conversations, other lengths, before and after ours */
             if (i != 1)
-                spans[k++] = (loam_model_span){.seq = i == 0 ? 0 : i, .n_tokens = 3 + i, .tokens = tokens + i, .want_logits = i == 0};
+                spans[k++] = (loam_model_span){
+                    .seq = i == 0 ? 0 : i, .n_tokens = 3 + i, .tokens = tokens + i, .want_logits = i == 0};
         int before = others > 0;
-        spans[k++] = (loam_model_span){.seq = 1, .pos = at, .n_tokens = n, .tokens = tokens + at, .want_all_logits = true};
+        spans[k++] =
+            (loam_model_span){.seq = 1, .pos = at, .n_tokens = n, .tokens = tokens + at, .want_all_logits = true};
         assert_int_equal(loam_model_step(m, spans, k, &logits, &err), LOAM_OK);
         for (int t = 0; t < n; t++)
             memcpy(all + (size_t)(at + t) * v, logits + (size_t)(before + t) * v, v * sizeof *all);
@@ -132,7 +134,8 @@ static void same_bits(void **state)
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         float *got = run(name, tokens, cases[c][0], cases[c][1], cases[c][2]);
         if (memcmp(got, want, N * v * sizeof *got) != 0)
-            fail_msg("%s: other bits with %d threads, chunks of %d, %d other sequences", name, cases[c][0], cases[c][1], cases[c][2]);
+            fail_msg("%s: other bits with %d threads, chunks of %d, %d other sequences", name, cases[c][0], cases[c][1],
+                     cases[c][2]);
         free(got);
     }
     free(want);
@@ -173,10 +176,14 @@ static void bad_steps(void **state)
     loam_model *m = open_model("llama", 1, 8);
     const int32_t good[16] = {1, 2, 3}, bad[] = {1, 288}, negative[] = {-1};
     const loam_model_span cases[] = {
-        {.seq = 4, .n_tokens = 1, .tokens = good},           {.seq = -1, .n_tokens = 1, .tokens = good},
-        {.n_tokens = 0, .tokens = good},                     {.n_tokens = 9, .tokens = good},
-        {.pos = 1, .n_tokens = 1, .tokens = good},           {.pos = -1, .n_tokens = 1, .tokens = good},
-        {.n_tokens = 2, .tokens = bad},                      {.n_tokens = 1, .tokens = negative},
+        {.seq = 4, .n_tokens = 1, .tokens = good},
+        {.seq = -1, .n_tokens = 1, .tokens = good},
+        {.n_tokens = 0, .tokens = good},
+        {.n_tokens = 9, .tokens = good},
+        {.pos = 1, .n_tokens = 1, .tokens = good},
+        {.pos = -1, .n_tokens = 1, .tokens = good},
+        {.n_tokens = 2, .tokens = bad},
+        {.n_tokens = 1, .tokens = negative},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         err.msg[0] = 0;
