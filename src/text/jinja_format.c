@@ -104,7 +104,7 @@ static void general_with_point(double f, int precision, char *out, size_t cap)
     if (precision < 1)
         precision = 1;
     snprintf(e, sizeof e, "%.*e", precision - 1 < 40 ? precision - 1 : 40, f);
-    int exponent = atoi(strchr(e, 'e') + 1);
+    int exponent = (int)strtol(strchr(e, 'e') + 1, NULL, 10);
     if (exponent < -4 || exponent + 1 > precision - 1) {
         snprintf(out, cap, "%.*g", precision, f);
         if (!strchr(out, 'e')) { /* g would still write it plainly */

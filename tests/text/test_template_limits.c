@@ -85,7 +85,8 @@ void test_template_limits(void **state)
         {"{% block x %}{% endblock %}", LOAM_STATUS_UNSUPPORTED,
          "line 1 of the chat template: the tag 'block' makes no sense in a chat template"},
         {"a\n\n{{ x.y.z }}", LOAM_STATUS_INVALID, "line 3 of the chat template: 'x' is undefined"},
-        {"a\n{% if 1 %}\n{{ 1 + }}", LOAM_STATUS_INVALID, "line 3 of the chat template: unexpected 'end of print statement'"},
+        {"a\n{% if 1 %}\n{{ 1 + }}", LOAM_STATUS_INVALID,
+         "line 3 of the chat template: unexpected 'end of print statement'"},
         {"{{ '\xff' }}", LOAM_STATUS_INVALID, "line 1 of the chat template: the text is not valid UTF-8"},
         {"{{ raise_exception('as it is') }}", LOAM_STATUS_INVALID, "as it is"},
     };
