@@ -85,60 +85,64 @@ INLINE void codes_pair(qformat f, const uint8_t *low, const uint8_t *high, int j
     }
 }
 
-/* Scale and min of (block, half of the block), vector v. */
-INLINE vf block_scale(qformat f, const loam_packed *w, const uint8_t *group, int64_t b, int half, int v)
+#include "kernel/simd/matmul_sub.h"
+
+/* Formats with two integer scales a block live in matmul_sub.h; here a block has one f32 scale and perhaps a min. */
+INLINE vf block_scale(qformat f, const loam_packed *w, const uint8_t *group, int64_t b, int v)
 {
     if (f.e8m0)
         return vf_from_e8m0(group + w->scale_at + b * 16 + v * VW);
     const uint16_t *d = (const uint16_t *)(group + w->scale_at);
     if (!f.has_super)
         return vf_from_f16(d + b * 16 + v * VW);
-    const uint8_t *s = group + w->sub_at + (b * f.n_sub + half) * 16 + v * VW;
+    const uint8_t *s = group + w->sub_at + b * 16 + v * VW;
     return vf_mul(vf_from_f16(d + b / 8 * 16 + v * VW), f.sub_signed ? vf_from_i8(s) : vf_from_u8(s));
 }
 
-INLINE vf block_min(qformat f, const loam_packed *w, const uint8_t *group, int64_t b, int half, int v)
+INLINE vf block_min(qformat f, const loam_packed *w, const uint8_t *group, int64_t b, int v)
 {
+    if (!f.has_min)
+        return vf_zero();
     const uint16_t *d = (const uint16_t *)(group + w->min_at);
     if (!f.has_super)
         return vf_from_f16(d + b * 16 + v * VW);
-    const uint8_t *s = group + w->sub_min_at + (b * f.n_sub + half) * 16 + v * VW;
+    const uint8_t *s = group + w->sub_min_at + b * 16 + v * VW;
     return vf_sub(vf_zero(), vf_mul(vf_from_f16(d + b / 8 * 16 + v * VW), vf_from_u8(s)));
 }
 
-/* Formats with two scales a block take their zero point as a min (zero·scale is exact), the others in integers. */
-INLINE bool uses_min(qformat f)
+/* Puts one block, multiplied in integers, into the f32 sums y of a row. */
+INLINE vf block_sum(qformat f, vi products, const loam_act_block *a, vf scale, vf min, vf y)
 {
-    return f.has_min || (f.n_sub == 2 && f.zero);
-}
-INLINE int int_zero(qformat f)
-{
-    return f.n_sub == 2 ? 0 : f.zero;
-}
-INLINE vf tile_min(qformat f, const loam_packed *w, const uint8_t *group, int64_t b, int half, int v, vf scale)
-{
-    return f.has_min ? block_min(f, w, group, b, half, v) : vf_mul(scale, vf_set1((float)-f.zero));
+    y = vf_fma(vf_from_i32(products), vf_mul(scale, vf_set1(a->scale)), y);
+    return f.has_min ? vf_fma(min, vf_set1(a->scaled_sum), y) : y;
 }
 
-/* Puts one (half) block into the f32 sums of row r. */
-INLINE vf block_sum(qformat f, const idot *d, int depth, const loam_act_block *a, int half, vf scale, vf min, vf y)
-{
-    vf i = vf_from_i32(idot_end(d, depth, int_zero(f), a->sum));
-    y = vf_fma(i, vf_mul(scale, vf_set1(a->scale)), y);
-    if (uses_min(f))
-        y = vf_fma(min, vf_set1(f.n_sub == 1 ? a->scaled_sum : a->scale * (float)a->half_sum[half]), y);
-    return y;
-}
-
-/* A panel: the codes of up to KC_BLOCKS blocks as bytes, and their scales and mins as f32, for TILE_GROUPS groups. */
+/* A panel: the codes of up to KC_BLOCKS blocks as bytes, and their scales and mins, for TILE_GROUPS groups. Codes of
+ * depth 0 are cut into their lower and upper four bits (codes, upper). */
 typedef struct panel {
     uint8_t codes[TILE_GROUPS][KC_BLOCKS][8][64];
-    float scale[TILE_GROUPS][KC_BLOCKS][2][16], min[TILE_GROUPS][KC_BLOCKS][2][16];
+    uint8_t upper[SPLIT_BYTES ? TILE_GROUPS : 1][SPLIT_BYTES ? KC_BLOCKS : 1][8][64];
+    float scale[TILE_GROUPS][KC_BLOCKS][16], min[TILE_GROUPS][KC_BLOCKS][16];
+    uint8_t sub[TILE_GROUPS][KC_BLOCKS][2][64], sub_min[TILE_GROUPS][KC_BLOCKS][2][64]; /* vectors of sub_scale() */
 } panel;
 _Static_assert(sizeof(panel) + 64 <= LOAM_MATMUL_SCRATCH, "LOAM_MATMUL_SCRATCH is too small");
 
-INLINE void panel_fill(qformat f, const loam_packed *w, const uint8_t *group, int64_t b0, int n_blocks, panel *p,
-                       int at)
+INLINE bool is_split(qformat f)
+{
+    return idot_depth(f.max_q) == 0;
+}
+
+INLINE void put_code(qformat f, panel *p, int at, int b, int g, int v, vi q)
+{
+    if (is_split(f)) {
+        const vi nibble = vb_set1(15);
+        vb_store(&p->upper[at][b][g][v * VB], vb_and(vb_srl16(q, 4), nibble));
+        q = vb_and(q, nibble);
+    }
+    vb_store(&p->codes[at][b][g][v * VB], q);
+}
+
+INLINE void panel_fill(qformat f, const loam_packed *w, const uint8_t *group, int64_t b0, int n_blocks, panel *p, int at)
 {
     for (int b = 0; b < n_blocks; b++) {
         const uint8_t *low = group + (b0 + b) * 64 * f.low_bits,
@@ -147,64 +151,79 @@ INLINE void panel_fill(qformat f, const loam_packed *w, const uint8_t *group, in
             for (int j = 0; f.low_bits == 4 && j < 4; j++) {
                 vi lo, hi;
                 codes_pair(f, low, high, j, v, &lo, &hi);
-                vb_store(&p->codes[at][b][j][v * VB], lo);
-                vb_store(&p->codes[at][b][j + 4][v * VB], hi);
+                put_code(f, p, at, b, j, v, lo);
+                put_code(f, p, at, b, j + 4, v, hi);
             }
-            for (int h = 0; h < f.n_sub; h++) {
-                vf s = block_scale(f, w, group, b0 + b, h, v);
-                vf_store(&p->scale[at][b][h][v * VW], s);
-                if (uses_min(f))
-                    vf_store(&p->min[at][b][h][v * VW], tile_min(f, w, group, b0 + b, h, v, s));
+            for (int g = 0; f.low_bits == 8 && is_split(f) && g < 8; g++)
+                put_code(f, p, at, b, g, v, vb_load(low + g * 64 + v * VB));
+            if (f.n_sub == 2) {
+                sub_fill(f, w, group, b0 + b, v, p->scale[at][b], p->min[at][b], p->sub[at][b], p->sub_min[at][b]);
+                continue;
             }
+            vf_store(&p->scale[at][b][v * VW], block_scale(f, w, group, b0 + b, v));
+            if (f.has_min)
+                vf_store(&p->min[at][b][v * VW], block_min(f, w, group, b0 + b, v));
         }
     }
 }
 
-/* R rows × 2 vectors over the panel. codes[i], scale[i], min[i]: where column vector i begins. */
-INLINE void panel_tile(qformat f, const int R, const uint8_t *const codes[2], const float *const scale[2],
-                       const float *const min[2], int n_blocks, const loam_act_block *const act[MAX_ROWS],
-                       float *const y[2], int64_t y_stride, bool first)
+/* Where the parts of a panel begin for one column vector. */
+typedef struct column {
+    const uint8_t *codes, *upper;
+    const float *scale, *min;
+    const uint8_t *sub, *sub_min;
+} column;
+
+/* R rows × 2 column vectors over the panel. */
+INLINE void panel_tile(qformat f, const int R, const column col[2], int n_blocks,
+                       const loam_act_block *const act[MAX_ROWS], float *const y[2], int64_t y_stride)
 {
-    const int depth = idot_depth(f.max_q), steps = 8 / f.n_sub;
-    if (first)
+    const int depth = is_split(f) ? 8 : idot_depth(f.max_q);
+    for (int b = 0; b < n_blocks; b++) {
+        idot d[MAX_ROWS][2], up[MAX_ROWS][2];
         for (int r = 0; r < R; r++)
-            for (int v = 0; v < 2; v++)
-                vf_store(y[v] + r * y_stride, vf_zero());
-    for (int b = 0; b < n_blocks; b++)
-        for (int h = 0; h < f.n_sub; h++) {
-            idot d[MAX_ROWS][2];
-            for (int r = 0; r < R; r++)
-                for (int v = 0; v < 2; v++)
-                    idot_begin(&d[r][v], int_zero(f), act[r][b].sum);
+            for (int v = 0; v < 2; v++) {
+                idot_begin(&d[r][v], f.zero, act[r][b].sum);
+                idot_begin(&up[r][v], 0, 0);
+            }
 #pragma GCC unroll 8
-            for (int g = 0; g < steps; g++) {
-                vi w[2];
-                for (int v = 0; v < 2; v++)
-                    w[v] = idot_weights(depth, vb_load(codes[v] + (b * 8 + h * 4 + g) * 64));
-                for (int r = 0; r < R; r++) {
-                    vi a = vi_load_bcast(act[r][b].q + h * 16 + g * 4);
-                    for (int v = 0; v < 2; v++) {
-                        idot_step(&d[r][v], depth, g, steps, w[v], a);
-                        idot_pin(&d[r][v], depth);
+        for (int g = 0; g < 8; g++) {
+            vi w[2], u[2];
+            for (int v = 0; v < 2; v++) {
+                w[v] = vb_load(col[v].codes + (b * 8 + g) * 64);
+                if (is_split(f))
+                    u[v] = vb_load(col[v].upper + (b * 8 + g) * 64);
+            }
+            for (int r = 0; r < R; r++) {
+                vi a = vi_load_bcast(act[r][b].q + g * 4);
+                for (int v = 0; v < 2; v++) {
+                    idot_step(&d[r][v], depth, g, 8, w[v], a);
+                    idot_pin(&d[r][v], depth);
+                    if (is_split(f)) {
+                        idot_step_upper(&up[r][v], g, u[v], a);
+                        idot_pin(&up[r][v], depth);
                     }
                 }
             }
-            for (int v = 0; v < 2; v++) {
-                vf s = vf_load(scale[v] + (b * 2 + h) * 16),
-                   m = uses_min(f) ? vf_load(min[v] + (b * 2 + h) * 16) : vf_zero();
-                for (int r = 0; r < R; r++) {
-                    float *out = y[v] + r * y_stride;
-                    vf_store(out, block_sum(f, &d[r][v], depth, &act[r][b], h, s, m, vf_load(out)));
-                }
+        }
+        for (int v = 0; v < 2; v++) {
+            vf s = vf_load(col[v].scale + b * 16), m = f.has_min ? vf_load(col[v].min + b * 16) : vf_zero();
+            for (int r = 0; r < R; r++) {
+                float *out = y[v] + r * y_stride;
+                vi i = idot_end(&d[r][v], depth, f.zero, act[r][b].sum);
+                if (is_split(f))
+                    i = vi_add(i, up[r][v].wide);
+                vf_store(out, block_sum(f, i, &act[r][b], s, m, vf_load(out)));
             }
         }
+    }
 }
 
 /* R rows × one group straight from the packed weights. */
 INLINE void direct_rows(qformat f, const int R, const loam_packed *w, const uint8_t *group,
                         const loam_act_block *const act[FEW_ROWS], float *y, int64_t y_stride)
 {
-    const int depth = idot_depth(f.max_q), steps = 8 / f.n_sub;
+    const int depth = idot_depth(f.max_q);
     vf sum[FEW_ROWS][NV];
     for (int r = 0; r < R; r++)
         for (int v = 0; v < NV; v++)
@@ -213,10 +232,9 @@ INLINE void direct_rows(qformat f, const int R, const loam_packed *w, const uint
     for (int64_t b = 0; b < n_blocks; b++) {
         const uint8_t *low = group + b * 64 * f.low_bits, *high = group + w->high_at + b * 64 * f.high_bits;
         for (int v = 0; v < NV; v++) {
-            idot d[FEW_ROWS][2]; /* halves of the block; only [0] with one scale a block */
+            idot d[FEW_ROWS];
             for (int r = 0; r < R; r++)
-                for (int h = 0; h < f.n_sub; h++)
-                    idot_begin(&d[r][h], int_zero(f), act[r][b].sum);
+                idot_begin(&d[r], f.zero, act[r][b].sum);
 #pragma GCC unroll 8
             for (int j = 0; j < 4; j++) {
                 vi lo, hi;
@@ -230,22 +248,13 @@ INLINE void direct_rows(qformat f, const int R, const loam_packed *w, const uint
                 hi = idot_weights(depth, hi);
                 int k_lo = f.low_bits == 8 ? 8 * j : 4 * j, k_hi = f.low_bits == 8 ? 8 * j + 4 : 16 + 4 * j;
                 for (int r = 0; r < R; r++) {
-                    vi a = vi_load_bcast(act[r][b].q + k_lo), c = vi_load_bcast(act[r][b].q + k_hi);
-                    if (f.n_sub == 2) {
-                        idot_step(&d[r][0], depth, j, steps, lo, a);
-                        idot_step(&d[r][1], depth, j, steps, hi, c);
-                    } else {
-                        idot_step(&d[r][0], depth, 2 * j, steps, lo, a);
-                        idot_step(&d[r][0], depth, 2 * j + 1, steps, hi, c);
-                    }
+                    idot_step(&d[r], depth, 2 * j, 8, lo, vi_load_bcast(act[r][b].q + k_lo));
+                    idot_step(&d[r], depth, 2 * j + 1, 8, hi, vi_load_bcast(act[r][b].q + k_hi));
                 }
             }
-            for (int h = 0; h < f.n_sub; h++) {
-                vf s = block_scale(f, w, group, b, h, v),
-                   m = uses_min(f) ? tile_min(f, w, group, b, h, v, s) : vf_zero();
-                for (int r = 0; r < R; r++)
-                    sum[r][v] = block_sum(f, &d[r][h], depth, &act[r][b], h, s, m, sum[r][v]);
-            }
+            vf s = block_scale(f, w, group, b, v), m = block_min(f, w, group, b, v);
+            for (int r = 0; r < R; r++)
+                sum[r][v] = block_sum(f, idot_end(&d[r], depth, f.zero, act[r][b].sum), &act[r][b], s, m, sum[r][v]);
         }
     }
     for (int r = 0; r < R; r++)
@@ -264,42 +273,61 @@ INLINE void matmul_few(qformat f, const int R, const loam_packed *w, int64_t g0,
     const loam_act_block *rows[FEW_ROWS];
     for (int r = 0; r < R; r++)
         rows[r] = act_row(act, act_stride, r, 0);
-    for (int64_t g = 0; g < n_groups; g++)
-        direct_rows(f, R, w, w->data + (size_t)(g0 + g) * w->group_bytes, rows, y + g * 16, y_stride);
+    for (int64_t g = 0; g < n_groups; g++) {
+        const uint8_t *group = w->data + (size_t)(g0 + g) * w->group_bytes;
+        if (f.n_sub == 2)
+            sub_direct_rows(f, R, w, group, rows, y + g * 16, y_stride);
+        else
+            direct_rows(f, R, w, group, rows, y + g * 16, y_stride);
+    }
+}
+
+/* One tile of n_rows rows; the sums so far are in y. */
+INLINE void tile_rows(qformat f, const int R, const column col[2], int n_blocks,
+                      const loam_act_block *const act[MAX_ROWS], float *const y[2], int64_t y_stride)
+{
+    if (f.n_sub == 2)
+        sub_panel_tile(f, R, col[0].codes, col[1].codes, col[0].scale, col[1].scale, col[0].min, col[1].min, col[0].sub,
+                       col[1].sub, col[0].sub_min, col[1].sub_min, n_blocks, act, y, y_stride);
+    else
+        panel_tile(f, R, col, n_blocks, act, y, y_stride);
 }
 
 INLINE void matmul_many(qformat f, const loam_packed *w, int64_t g0, int64_t n_groups, const void *act,
                         size_t act_stride, int64_t m, float *y, int64_t y_stride, void *scratch)
 {
-    /* whole bytes need two more registers a column vector on AVX2 */
-    const int rows_max = idot_depth(f.max_q) == 0 ? 4 : MAX_ROWS;
+    const int rows_max = tile_max_rows(is_split(f), idot_depth(f.max_q));
     const int64_t n_blocks = w->k / 32;
     panel *p = scratch;
-    float spare[MAX_ROWS * 16]; /* where the second vector of a tile goes when the groups are odd in number */
     for (int64_t g = 0; g < n_groups; g += TILE_GROUPS) {
         bool lone = TILE_GROUPS == 2 && g + 1 == n_groups;
+        for (int64_t r = 0; r < m; r++)
+            memset(y + r * y_stride + g * 16, 0, (lone || TILE_GROUPS == 1 ? 16 : 32) * sizeof *y);
         for (int64_t b0 = 0; b0 < n_blocks; b0 += KC_BLOCKS) {
             int nb = n_blocks - b0 < KC_BLOCKS ? (int)(n_blocks - b0) : KC_BLOCKS;
-            const uint8_t *codes[2];
-            const float *scale[2], *min[2];
+            column col[2];
             for (int i = 0; i < TILE_GROUPS; i++) {
                 const uint8_t *group = w->data + (size_t)(g0 + g + (lone ? 0 : i)) * w->group_bytes;
                 panel_fill(f, w, group, b0, nb, p, i);
-                for (int v = 0; v < NV; v++) {
-                    int at = i * NV + v;
-                    codes[at] = f.low_bits == 8 ? group + b0 * 512 + v * VB : &p->codes[i][0][0][v * VB];
-                    scale[at] = &p->scale[i][0][0][v * VW];
-                    min[at] = &p->min[i][0][0][v * VW];
-                }
+                for (int v = 0; v < NV; v++)
+                    col[i * NV + v] = (column){
+                        .codes = f.low_bits == 8 && !is_split(f) ? group + b0 * 512 + v * VB : &p->codes[i][0][0][v * VB],
+                        .upper = SPLIT_BYTES ? &p->upper[i][0][0][v * VB] : NULL,
+                        .scale = &p->scale[i][0][v * VW],
+                        .min = &p->min[i][0][v * VW],
+                        .sub = &p->sub[i][0][0][v * VB],
+                        .sub_min = &p->sub_min[i][0][0][v * VB],
+                    };
             }
             for (int64_t r0 = 0; r0 < m; r0 += rows_max) {
                 int n_rows = m - r0 < rows_max ? (int)(m - r0) : rows_max;
                 const loam_act_block *rows[MAX_ROWS];
                 for (int r = 0; r < n_rows; r++)
                     rows[r] = act_row(act, act_stride, r0 + r, b0);
+                float spare[MAX_ROWS * 16]; /* for the second vector of a tile when the groups are odd in number */
                 float *out[2] = {y + r0 * y_stride + g * 16, y + r0 * y_stride + g * 16 + VW};
                 int64_t stride = y_stride;
-                float both[MAX_ROWS * 32];
+                float both[MAX_ROWS * 16];
                 if (lone) { /* both vectors of the tile compute the same columns; only the first is kept */
                     out[0] = both;
                     out[1] = spare;
@@ -310,24 +338,12 @@ INLINE void matmul_many(qformat f, const loam_packed *w, int64_t g0, int64_t n_g
                     }
                 }
                 switch (n_rows) {
-                case 1:
-                    panel_tile(f, 1, codes, scale, min, nb, rows, out, stride, b0 == 0);
-                    break;
-                case 2:
-                    panel_tile(f, 2, codes, scale, min, nb, rows, out, stride, b0 == 0);
-                    break;
-                case 3:
-                    panel_tile(f, 3, codes, scale, min, nb, rows, out, stride, b0 == 0);
-                    break;
-                case 4:
-                    panel_tile(f, 4, codes, scale, min, nb, rows, out, stride, b0 == 0);
-                    break;
-                case 5:
-                    panel_tile(f, 5, codes, scale, min, nb, rows, out, stride, b0 == 0);
-                    break;
-                default:
-                    panel_tile(f, 6, codes, scale, min, nb, rows, out, stride, b0 == 0);
-                    break;
+                case 1: tile_rows(f, 1, col, nb, rows, out, stride); break;
+                case 2: tile_rows(f, 2, col, nb, rows, out, stride); break;
+                case 3: tile_rows(f, 3, col, nb, rows, out, stride); break;
+                case 4: tile_rows(f, 4, col, nb, rows, out, stride); break;
+                case 5: tile_rows(f, 5, col, nb, rows, out, stride); break;
+                default: tile_rows(f, 6, col, nb, rows, out, stride); break;
                 }
                 for (int r = 0; lone && r < n_rows; r++)
                     memcpy(y + (r0 + r) * y_stride + g * 16, both + r * 16, 16 * sizeof(float));

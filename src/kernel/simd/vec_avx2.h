@@ -4,11 +4,12 @@
 #define LOAM_KERNEL_VEC_AVX2_H
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #define VEC_NAME(f) f##_avx2
-enum { VW = 8, VB = 32, TILE_GROUPS = 1 };
+enum { VW = 8, VB = 32, TILE_GROUPS = 1, SPLIT_BYTES = 1 };
 typedef __m256 vf;
 typedef __m256i vi;
 
@@ -150,6 +151,7 @@ static inline vi vb_or(vi a, vi b)
 {
     return _mm256_or_si256(a, b);
 }
+#define vi_sll(a, n) _mm256_slli_epi32(a, n)
 #define vb_srl16(a, n) _mm256_srli_epi16(a, n)
 #define vb_sll16(a, n) _mm256_slli_epi16(a, n)
 static inline vi vb_lookup(const uint8_t table[16], vi index)
@@ -170,13 +172,13 @@ static inline vi vi_zero(void)
 {
     return _mm256_setzero_si256();
 }
+static inline vi vi_add(vi a, vi b)
+{
+    return _mm256_add_epi32(a, b);
+}
 static inline vi vi_sub(vi a, vi b)
 {
     return _mm256_sub_epi32(a, b);
-}
-static inline vi vi_mullo(vi a, vi b)
-{
-    return _mm256_mullo_epi32(a, b);
 }
 
 /* Eight floats to bytes (already integral, |x| ≤ 127). */
@@ -189,7 +191,9 @@ static inline void vf_to_i8(int8_t *p, vf v)
 
 /* One step of an integer dot product: column vector w (unsigned bytes ≤ max_q) times four broadcast signed bytes.
  * 16-bit sums of two products hold `depth` steps before they must be widened (15·127·2·8 < 32768): depth 8 for 4-bit
- * codes, 4 for 5-bit, 2 for 6-bit. Whole bytes do not fit even once; they take the detour over sign and magnitude. */
+ * codes, 4 for 5-bit, 2 for 6-bit. Whole bytes do not fit even once (depth 0): either they go in two halves of four bits
+ * (panels), or by the detour over sign and magnitude (single rows). Widening multiplies by `by`, pairs of 16-bit numbers
+ * for each column: ones, 16 for the upper half of a byte, or the integer scale of a sub-block. */
 typedef struct idot {
     vi wide, narrow;
 } idot;
@@ -202,20 +206,23 @@ static inline __attribute__((always_inline)) void idot_begin(idot *d, int zero, 
     (void)zero, (void)sum;
     d->wide = _mm256_setzero_si256();
 }
+static inline __attribute__((always_inline)) void idot_step_by(idot *d, int depth, int step, int n_steps, vi w, vi a, vi by)
+{
+    vi p = _mm256_maddubs_epi16(w, a);
+    d->narrow = step % depth == 0 ? p : _mm256_add_epi16(d->narrow, p);
+    if (step % depth == depth - 1 || step == n_steps - 1)
+        d->wide = _mm256_add_epi32(d->wide, _mm256_madd_epi16(d->narrow, by));
+}
 static inline __attribute__((always_inline)) void idot_step(idot *d, int depth, int step, int n_steps, vi w, vi a)
 {
     const vi ones = _mm256_set1_epi16(1);
-    if (depth == 0) { /* w is q - 128 (signed) here */
-        vi p = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(a, w));
-        d->wide = _mm256_add_epi32(d->wide, _mm256_madd_epi16(p, ones));
+    if (depth) {
+        idot_step_by(d, depth, step, n_steps, w, a, ones);
         return;
     }
-    vi p = _mm256_maddubs_epi16(w, a);
-    d->narrow = step % depth == 0 ? p : _mm256_add_epi16(d->narrow, p);
-    if (step % depth == depth - 1 || step == n_steps - 1) {
-        vi m = _mm256_madd_epi16(d->narrow, ones);
-        d->wide = step < depth ? m : _mm256_add_epi32(d->wide, m);
-    }
+    /* w is q - 128 (signed) here */
+    vi p = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(a, w));
+    d->wide = _mm256_add_epi32(d->wide, _mm256_madd_epi16(p, ones));
 }
 /* Keeps the compiler from reordering the steps of different rows: left alone, it gathers the steps of one row, and the
  * other rows' operands, which no longer fit the registers, go through the stack. */
@@ -234,6 +241,51 @@ static inline __attribute__((always_inline)) vi idot_weights(int depth, vi w)
 static inline __attribute__((always_inline)) vi idot_end(const idot *d, int depth, int zero, int32_t sum)
 {
     return depth == 0 || zero == 0 ? d->wide : _mm256_sub_epi32(d->wide, _mm256_set1_epi32(zero * sum));
+}
+
+/* The upper four bits of whole bytes: counts sixteenfold. */
+static inline __attribute__((always_inline)) void idot_step_upper(idot *d, int step, vi w, vi a)
+{
+    idot_step_by(d, 8, step, 8, w, a, _mm256_set1_epi16(16));
+}
+/* Rows of a tile so that its 16-bit and 32-bit sums stay in 16 registers. */
+static inline __attribute__((always_inline)) int tile_max_rows(bool split, int depth)
+{
+    return split || depth == 2 ? 3 : 6;
+}
+
+/* Formats with an integer scale for each half of a block: Σ over the halves of scale · Σ products. */
+static inline __attribute__((always_inline)) vi sub_scale(const uint8_t *p, bool is_signed)
+{
+    __m128i b = _mm_loadl_epi64((const __m128i *)p);
+    vi s = is_signed ? _mm256_cvtepi8_epi32(b) : _mm256_cvtepu8_epi32(b);
+    return _mm256_or_si256(_mm256_slli_epi32(s, 16), _mm256_and_si256(s, _mm256_set1_epi32(0xFFFF)));
+}
+typedef struct idot2 {
+    idot d;
+} idot2;
+static inline __attribute__((always_inline)) void idot2_begin(idot2 *d)
+{
+    d->d.wide = _mm256_setzero_si256();
+}
+static inline __attribute__((always_inline)) void idot2_step(idot2 *d, int depth, int half, int step, vi w, vi a, vi scale)
+{
+    (void)half;
+    idot_step_by(&d->d, depth, step, 4, w, a, scale);
+}
+static inline __attribute__((always_inline)) void idot2_pin(idot2 *d, int depth)
+{
+    idot_pin(&d->d, depth);
+}
+static inline __attribute__((always_inline)) vi idot2_end(const idot2 *d, vi scale0, vi scale1)
+{
+    (void)scale0, (void)scale1;
+    return d->d.wide;
+}
+/* scale0 · sums[0] + scale1 · sums[1] for each column; sums are two 16-bit numbers in one word. */
+static inline __attribute__((always_inline)) vi sub_sums(vi scale0, vi scale1, const int16_t sums[2])
+{
+    return _mm256_madd_epi16(_mm256_blend_epi16(scale0, scale1, 0xAA), vi_load_bcast(sums));
 }
 
 #endif

@@ -4,11 +4,12 @@
 #define LOAM_KERNEL_VEC_AVX512_H
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #define VEC_NAME(f) f##_avx512
-enum { VW = 16, VB = 64, TILE_GROUPS = 2 };
+enum { VW = 16, VB = 64, TILE_GROUPS = 2, SPLIT_BYTES = 0 };
 typedef __m512 vf;
 typedef __m512i vi;
 
@@ -145,6 +146,7 @@ static inline vi vb_or(vi a, vi b)
 {
     return _mm512_or_si512(a, b);
 }
+#define vi_sll(a, n) _mm512_slli_epi32(a, n)
 #define vb_srl16(a, n) _mm512_srli_epi16(a, n)
 #define vb_sll16(a, n) _mm512_slli_epi16(a, n)
 static inline vi vb_lookup(const uint8_t table[16], vi index)
@@ -165,13 +167,13 @@ static inline vi vi_zero(void)
 {
     return _mm512_setzero_si512();
 }
+static inline vi vi_add(vi a, vi b)
+{
+    return _mm512_add_epi32(a, b);
+}
 static inline vi vi_sub(vi a, vi b)
 {
     return _mm512_sub_epi32(a, b);
-}
-static inline vi vi_mullo(vi a, vi b)
-{
-    return _mm512_mullo_epi32(a, b);
 }
 
 /* Sixteen floats to bytes (already integral, |x| ≤ 127). */
@@ -212,6 +214,50 @@ static inline __attribute__((always_inline)) vi idot_end(const idot *d, int dept
 {
     (void)depth, (void)zero, (void)sum;
     return d->wide;
+}
+
+/* Never used: vpdpbusd takes whole bytes. */
+static inline __attribute__((always_inline)) void idot_step_upper(idot *d, int step, vi w, vi a)
+{
+    (void)d, (void)step, (void)w, (void)a;
+}
+static inline __attribute__((always_inline)) int tile_max_rows(bool split, int depth)
+{
+    (void)split, (void)depth;
+    return 6;
+}
+
+/* Formats with an integer scale for each half of a block: Σ over the halves of scale · Σ products. */
+static inline __attribute__((always_inline)) vi sub_scale(const uint8_t *p, bool is_signed)
+{
+    __m128i b = _mm_loadu_si128((const __m128i *)p);
+    return is_signed ? _mm512_cvtepi8_epi32(b) : _mm512_cvtepu8_epi32(b);
+}
+typedef struct idot2 {
+    vi half[2];
+} idot2;
+static inline __attribute__((always_inline)) void idot2_begin(idot2 *d)
+{
+    d->half[0] = d->half[1] = _mm512_setzero_si512();
+}
+static inline __attribute__((always_inline)) void idot2_step(idot2 *d, int depth, int half, int step, vi w, vi a, vi scale)
+{
+    (void)depth, (void)step, (void)scale;
+    d->half[half] = _mm512_dpbusd_epi32(d->half[half], w, a);
+}
+static inline __attribute__((always_inline)) void idot2_pin(idot2 *d, int depth)
+{
+    (void)d, (void)depth;
+}
+static inline __attribute__((always_inline)) vi idot2_end(const idot2 *d, vi scale0, vi scale1)
+{
+    return _mm512_add_epi32(_mm512_mullo_epi32(d->half[0], scale0), _mm512_mullo_epi32(d->half[1], scale1));
+}
+/* scale0 · sums[0] + scale1 · sums[1] for each column; sums are two 16-bit numbers in one word. */
+static inline __attribute__((always_inline)) vi sub_sums(vi scale0, vi scale1, const int16_t sums[2])
+{
+    vi pair = _mm512_or_si512(_mm512_slli_epi32(scale1, 16), _mm512_and_si512(scale0, _mm512_set1_epi32(0xFFFF)));
+    return _mm512_madd_epi16(pair, vi_load_bcast(sums));
 }
 
 #endif
