@@ -142,7 +142,8 @@ INLINE void put_code(qformat f, panel *p, int at, int b, int g, int v, vi q)
     vb_store(&p->codes[at][b][g][v * VB], q);
 }
 
-INLINE void panel_fill(qformat f, const loam_packed *w, const uint8_t *group, int64_t b0, int n_blocks, panel *p, int at)
+INLINE void panel_fill(qformat f, const loam_packed *w, const uint8_t *group, int64_t b0, int n_blocks, panel *p,
+                       int at)
 {
     for (int b = 0; b < n_blocks; b++) {
         const uint8_t *low = group + (b0 + b) * 64 * f.low_bits,
@@ -311,7 +312,8 @@ INLINE void matmul_many(qformat f, const loam_packed *w, int64_t g0, int64_t n_g
                 panel_fill(f, w, group, b0, nb, p, i);
                 for (int v = 0; v < NV; v++)
                     col[i * NV + v] = (column){
-                        .codes = f.low_bits == 8 && !is_split(f) ? group + b0 * 512 + v * VB : &p->codes[i][0][0][v * VB],
+                        .codes =
+                            f.low_bits == 8 && !is_split(f) ? group + b0 * 512 + v * VB : &p->codes[i][0][0][v * VB],
                         .upper = SPLIT_BYTES ? &p->upper[i][0][0][v * VB] : NULL,
                         .scale = &p->scale[i][0][v * VW],
                         .min = &p->min[i][0][v * VW],
@@ -338,12 +340,24 @@ INLINE void matmul_many(qformat f, const loam_packed *w, int64_t g0, int64_t n_g
                     }
                 }
                 switch (n_rows) {
-                case 1: tile_rows(f, 1, col, nb, rows, out, stride); break;
-                case 2: tile_rows(f, 2, col, nb, rows, out, stride); break;
-                case 3: tile_rows(f, 3, col, nb, rows, out, stride); break;
-                case 4: tile_rows(f, 4, col, nb, rows, out, stride); break;
-                case 5: tile_rows(f, 5, col, nb, rows, out, stride); break;
-                default: tile_rows(f, 6, col, nb, rows, out, stride); break;
+                case 1:
+                    tile_rows(f, 1, col, nb, rows, out, stride);
+                    break;
+                case 2:
+                    tile_rows(f, 2, col, nb, rows, out, stride);
+                    break;
+                case 3:
+                    tile_rows(f, 3, col, nb, rows, out, stride);
+                    break;
+                case 4:
+                    tile_rows(f, 4, col, nb, rows, out, stride);
+                    break;
+                case 5:
+                    tile_rows(f, 5, col, nb, rows, out, stride);
+                    break;
+                default:
+                    tile_rows(f, 6, col, nb, rows, out, stride);
+                    break;
                 }
                 for (int r = 0; lone && r < n_rows; r++)
                     memcpy(y + (r0 + r) * y_stride + g * 16, both + r * 16, 16 * sizeof(float));

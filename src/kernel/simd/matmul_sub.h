@@ -1,6 +1,6 @@
 /* Formats with an integer scale for each half of a block (Q2_K, Q3_K, Q6_K): the scales multiply in integers too,
- *     y += float(Σ_h scale_h · (Σ q·a)_h - zero · Σ_h scale_h·(Σa)_h) · (d·scale_a)  [ - float(Σ_h min_h·(Σa)_h) · (dmin·scale_a) ]
- * so that a block costs one conversion, as with one scale. Included by matmul_q8.h. */
+ *     y += float(Σ_h scale_h · (Σ q·a)_h - zero · Σ_h scale_h·(Σa)_h) · (d·scale_a)  [ - float(Σ_h min_h·(Σa)_h) ·
+ * (dmin·scale_a) ] so that a block costs one conversion, as with one scale. Included by matmul_q8.h. */
 #ifndef LOAM_KERNEL_MATMUL_SUB_H
 #define LOAM_KERNEL_MATMUL_SUB_H
 
@@ -44,7 +44,8 @@ INLINE void sub_panel_tile(qformat f, const int R, const uint8_t *codes0, const 
                            const loam_act_block *const act[MAX_ROWS], float *const y[2], int64_t y_stride)
 {
     const int depth = idot_depth(f.max_q);
-    const uint8_t *const codes[2] = {codes0, codes1}, *const sub[2] = {sub0, sub1}, *const sub_min[2] = {sub_min0, sub_min1};
+    const uint8_t *const codes[2] = {codes0, codes1}, *const sub[2] = {sub0, sub1},
+                         *const sub_min[2] = {sub_min0, sub_min1};
     const float *const scale[2] = {scale0, scale1}, *const min[2] = {min0, min1};
     for (int b = 0; b < n_blocks; b++) {
         idot2 d[MAX_ROWS][2];
@@ -107,7 +108,8 @@ INLINE void sub_direct_rows(qformat f, const int R, const loam_packed *w, const 
                 for (int g = 0; g < 8; g++)
                     idot2_step(&d[r], depth, g / 4, g % 4, codes[g], vi_load_bcast(act[r][b].q + g * 4), s[g / 4]);
             }
-            vf ds = sub_super(w, group, w->scale_at, b, v), dm = f.has_min ? sub_super(w, group, w->min_at, b, v) : vf_zero();
+            vf ds = sub_super(w, group, w->scale_at, b, v),
+               dm = f.has_min ? sub_super(w, group, w->min_at, b, v) : vf_zero();
             for (int r = 0; r < R; r++)
                 sum[r][v] = sub_sum(f, idot2_end(&d[r], s[0], s[1]), &act[r][b], s, m, ds, dm, sum[r][v]);
         }

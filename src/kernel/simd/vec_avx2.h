@@ -191,9 +191,9 @@ static inline void vf_to_i8(int8_t *p, vf v)
 
 /* One step of an integer dot product: column vector w (unsigned bytes ≤ max_q) times four broadcast signed bytes.
  * 16-bit sums of two products hold `depth` steps before they must be widened (15·127·2·8 < 32768): depth 8 for 4-bit
- * codes, 4 for 5-bit, 2 for 6-bit. Whole bytes do not fit even once (depth 0): either they go in two halves of four bits
- * (panels), or by the detour over sign and magnitude (single rows). Widening multiplies by `by`, pairs of 16-bit numbers
- * for each column: ones, 16 for the upper half of a byte, or the integer scale of a sub-block. */
+ * codes, 4 for 5-bit, 2 for 6-bit. Whole bytes do not fit even once (depth 0): either they go in two halves of four
+ * bits (panels), or by the detour over sign and magnitude (single rows). Widening multiplies by `by`, pairs of 16-bit
+ * numbers for each column: ones, 16 for the upper half of a byte, or the integer scale of a sub-block. */
 typedef struct idot {
     vi wide, narrow;
 } idot;
@@ -206,7 +206,8 @@ static inline __attribute__((always_inline)) void idot_begin(idot *d, int zero, 
     (void)zero, (void)sum;
     d->wide = _mm256_setzero_si256();
 }
-static inline __attribute__((always_inline)) void idot_step_by(idot *d, int depth, int step, int n_steps, vi w, vi a, vi by)
+static inline __attribute__((always_inline)) void idot_step_by(idot *d, int depth, int step, int n_steps, vi w, vi a,
+                                                               vi by)
 {
     vi p = _mm256_maddubs_epi16(w, a);
     d->narrow = step % depth == 0 ? p : _mm256_add_epi16(d->narrow, p);
@@ -268,7 +269,8 @@ static inline __attribute__((always_inline)) void idot2_begin(idot2 *d)
 {
     d->d.wide = _mm256_setzero_si256();
 }
-static inline __attribute__((always_inline)) void idot2_step(idot2 *d, int depth, int half, int step, vi w, vi a, vi scale)
+static inline __attribute__((always_inline)) void idot2_step(idot2 *d, int depth, int half, int step, vi w, vi a,
+                                                             vi scale)
 {
     (void)half;
     idot_step_by(&d->d, depth, step, 4, w, a, scale);

@@ -240,7 +240,8 @@ static inline __attribute__((always_inline)) void idot2_begin(idot2 *d)
 {
     d->half[0] = d->half[1] = _mm512_setzero_si512();
 }
-static inline __attribute__((always_inline)) void idot2_step(idot2 *d, int depth, int half, int step, vi w, vi a, vi scale)
+static inline __attribute__((always_inline)) void idot2_step(idot2 *d, int depth, int half, int step, vi w, vi a,
+                                                             vi scale)
 {
     (void)depth, (void)step, (void)scale;
     d->half[half] = _mm512_dpbusd_epi32(d->half[half], w, a);
