@@ -10,7 +10,11 @@ function fetchLibrary() {
   library ??= new Promise((resolve) => {
     const script = document.createElement('script');
     script.src = '/lib/highlight.js';
-    script.onload = () => resolve(window.hljs);
+    script.onload = () => {
+      /* Debian supports version 9; its authors do not, and say so on the console unless told otherwise. */
+      window.hljs.configure({hideUpgradeWarningAcceptNoSupportOrSecurityUpdates: true});
+      resolve(window.hljs);
+    };
     script.onerror = () => {
       library = null;
       resolve(null);

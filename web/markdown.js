@@ -1,5 +1,6 @@
-/* Markdown to safe elements: marked parses, DOMPurify admits a short list of tags and attributes, and this page's own
- * furniture (copy buttons, scrolling tables) is added afterwards. What a model writes is a stranger's text. */
+/* Markdown to safe elements, for what a model writes is a stranger's text. HTML in it is shown as text, but for a few tags
+ * without attributes; marked makes HTML of the rest; DOMPurify admits a short list of tags and attributes of that; and the
+ * page's own furniture (copy buttons, scrolling tables) is added last. */
 import {copyWith, el, iconButton} from '/dom.js';
 import {highlight} from '/highlight.js';
 
@@ -10,8 +11,10 @@ const {marked, DOMPurify} = window;
 if (!('shadowNode' in window)) Object.defineProperty(window, 'shadowNode', {value: Object.freeze({})});
 
 const options = {gfm: true, breaks: true, headerIds: false, mangle: false};
-const fences = {
+const plainTag = /&lt;(\/?(?:b|br|del|details|em|i|kbd|mark|p|s|small|strong|sub|summary|sup|u) ?\/?)&gt;/gi;
+const ours = {
   renderer: Object.assign(new marked.Renderer(), {
+    html: (html) => html.replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(plainTag, '<$1>'),
     code(code, info) {
       const pre = el('pre', {}, el('code', {class: `language-${(info ?? '').match(/^[\w+#.-]{1,30}/)?.[0] ?? ''}`}, code));
       return pre.outerHTML;
@@ -31,8 +34,10 @@ const admit = {
   RETURN_DOM_FRAGMENT: true,
 };
 
+/* Classes: a code block's language, and the highlighter's own; any other could dress up as part of the page. */
+const classes = {CODE: /^language-[\w+#.-]*$/, SPAN: /^hljs-[\w-]+( hljs-[\w-]+)*$/};
 DOMPurify.addHook('uponSanitizeAttribute', (node, a) => {
-  if (a.attrName === 'class' && !(node.nodeName === 'CODE' && /^language-[\w+#.-]*$/.test(a.attrValue))) a.keepAttr = false;
+  if (a.attrName === 'class' && !classes[node.nodeName]?.test(a.attrValue)) a.keepAttr = false;
 });
 
 DOMPurify.addHook('afterSanitizeAttributes', (node) => {
@@ -79,10 +84,12 @@ function furnish(fragment) {
   for (const box of fragment.querySelectorAll('input[type=checkbox]')) box.setAttribute('aria-label', box.checked ? 'done' : 'to do');
 }
 
+export const makeSafe = (html) => DOMPurify.sanitize(html, admit);
+
 /* Safe elements for tokens of blocks(). If a library fails, the text itself is shown: never markup that was not made safe. */
 export function toFragment(tokens) {
   try {
-    const fragment = DOMPurify.sanitize(marked.parser(tokens, {...options, ...fences}), admit);
+    const fragment = makeSafe(marked.parser(tokens, {...options, ...ours}));
     furnish(fragment);
     return fragment;
   } catch (e) {

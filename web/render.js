@@ -12,6 +12,7 @@ export class Growing {
     this.drawn = drawn;
     this.text = '';
     this.settled = 0;  /* characters (normalised) drawn for good */
+    this.seen = 0;     /* characters of the complete lines that were looked at */
     this.live = [];    /* nodes of the block that may still change */
     this.frame = 0;
     this.notBefore = 0;
@@ -40,7 +41,7 @@ export class Growing {
     this.frame = 0;
     this.text = text;
     this.root.querySelector('.caret')?.remove();
-    if (/^ {0,3}\[[^\]\n]+\]:/m.test(text)) { /* a link's address that was given later changes earlier blocks */
+    if (/^ {0,3}\[[^\]\n]+\]:|<details/im.test(text)) { /* a link's address given later, or a tag around several blocks */
       this.root.replaceChildren();
       this.settled = 0;
       this.live = [];
@@ -49,32 +50,37 @@ export class Growing {
     this.drawn();
   }
 
-  draw(last) {
-    const text = normalise(this.text);
-    const tokens = blocks(text.slice(this.settled));
-    let at = this.settled;
-    let newest = -1;
-    tokens.forEach((t, i) => {
-      if (t.type !== 'space') newest = i;
-    });
+  /* The tokens, from `settled` on, that can no longer change: of the complete lines, all blocks but the last. (A line that
+   * is still growing may yet join that one: "2" after a list's item becomes "2. ", the next item.) */
+  settle(text) {
+    const lines = text.lastIndexOf('\n') + 1;
+    if (lines <= this.seen) return [];
+    this.seen = lines;
+    const tokens = blocks(text.slice(this.settled, lines));
+    const newest = tokens.findLastIndex((t) => t.type !== 'space');
     const done = [];
-    let from = 0;
-    for (let i = 0; i < (last ? tokens.length : newest); i++) {
-      if (!last && !text.startsWith(tokens[i].raw, at)) break; /* marked read it otherwise: draw it all again next time */
+    let at = this.settled;
+    for (let i = 0; i < newest && text.startsWith(tokens[i].raw, at); i++) {
       at += tokens[i].raw.length;
       done.push(tokens[i]);
-      from = i + 1;
     }
-    const growing = tokens.slice(from);
-    if (!done.length && this.growCode(growing)) return;
+    this.settled = at;
+    return done;
+  }
+
+  draw(last) {
+    const text = normalise(this.text);
+    const done = last ? blocks(text.slice(this.settled)) : this.settle(text);
     if (done.length) {
       this.replaceLive(done);
       colour(this.live);
       this.live = [];
-      this.settled = at;
     }
-    if (growing.length || !last) this.replaceLive(growing);
-    if (!last) this.placeCaret();
+    if (last) return;
+    const growing = blocks(text.slice(this.settled));
+    if (!done.length && this.growCode(growing)) return;
+    this.replaceLive(growing);
+    this.placeCaret();
   }
 
   replaceLive(tokens) {

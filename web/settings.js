@@ -3,6 +3,7 @@ import {$, el, iconButton} from '/dom.js';
 import {readSetting, writeSetting} from '/store.js';
 
 const KEY = 'loam.settings';
+const MAX_TOKENS = 2048; /* small models may go on for ever */
 const THEMES = ['system', 'light', 'dark'];
 const systemDark = matchMedia('(prefers-color-scheme: dark)');
 
@@ -37,7 +38,7 @@ export class Settings {
 
   get sampling() {
     const {temperature, top_p, max_tokens, seed} = this.values;
-    return Object.fromEntries(Object.entries({temperature, top_p, max_tokens, seed}).filter(([, v]) => v !== null));
+    return Object.fromEntries(Object.entries({temperature, top_p, max_tokens: max_tokens ?? MAX_TOKENS, seed}).filter(([, v]) => v !== null));
   }
 
   set(name, value) {
@@ -123,7 +124,10 @@ export class Settings {
     const box = el('input', {id: 'set-key', type: 'password', autocomplete: 'off', spellcheck: 'false', placeholder: 'none'});
     box.value = this.values.key;
     box.addEventListener('change', () => this.set('key', box.value.trim()));
-    return el('div', {class: 'field'}, el('label', {for: 'set-key'}, 'API key'), box,
+    return el('form', {class: 'field', onsubmit: (e) => {
+      e.preventDefault();
+      this.dialog.close();
+    }}, el('label', {for: 'set-key'}, 'API key'), box,
               el('p', {class: 'faint'}, 'Only if this server asks for one. It stays in this browser.'));
   }
 
@@ -159,7 +163,7 @@ export class Settings {
          this.slider('temperature', 'Temperature', 2, 0.05, 'Low: plain and steady. High: surprising.'),
          this.slider('top_p', 'Top-p', 1, 0.01, 'Picks among the likeliest words that make up this share.'),
          el('div', {class: 'pair'},
-            this.number('max_tokens', 'Longest answer', 'as it comes', 1, 1e6, 'In tokens, about ¾ of a word each.'),
+            this.number('max_tokens', 'Longest answer', String(MAX_TOKENS), 1, 1e6, 'In tokens, about ¾ of a word each.'),
             this.number('seed', 'Seed', 'new each time', 0, Number.MAX_SAFE_INTEGER, 'The same seed gives the same answer.')),
          this.keyField(), this.themeField()),
       el('footer', {class: 'dialog-foot'}, el('a', {href: '/licences.txt', target: '_blank', rel: 'noopener'}, 'Licences'),

@@ -10,21 +10,35 @@ export function newConversation() {
   return {version: 1, id: newId(), title: '', named: false, created: now, updated: now, leaf: null, messages: {}};
 }
 
-/* From storage, so not to be trusted: null unless it is a conversation with every message's parent in it. */
+function hasCycle(messages) {
+  const good = new Set([null]);
+  for (const start of Object.keys(messages)) {
+    const trail = new Set();
+    for (let id = start; !good.has(id); id = messages[id].parent) {
+      if (trail.has(id)) return true;
+      trail.add(id);
+    }
+    trail.forEach((id) => good.add(id));
+  }
+  return false;
+}
+
+/* From storage, so not to be trusted: null unless it is a conversation whose messages hang together as a tree. */
 export function checked(c) {
   if (!c || c.version !== 1 || typeof c.id !== 'string' || typeof c.messages !== 'object' || !c.messages) return null;
-  for (const m of Object.values(c.messages)) {
-    if (typeof m?.id !== 'string' || typeof m.content !== 'string' || !['user', 'assistant'].includes(m.role)) return null;
+  for (const [id, m] of Object.entries(c.messages)) {
+    if (m?.id !== id || typeof m.content !== 'string' || !['user', 'assistant'].includes(m.role)) return null;
     if (m.parent !== null && !Object.hasOwn(c.messages, m.parent)) return null;
   }
   if (c.leaf !== null && !Object.hasOwn(c.messages, c.leaf)) return null;
+  if (hasCycle(c.messages)) return null;
   return {...c, title: String(c.title ?? ''), updated: Number(c.updated) || 0};
 }
 
 /* Messages from the first to `id` (by default: to the leaf). */
 export function path(c, id = c.leaf) {
   const out = [];
-  for (let m = c.messages[id]; m && out.length < 100000; m = c.messages[m.parent]) out.push(m);
+  for (let m = c.messages[id]; m; m = c.messages[m.parent]) out.push(m);
   return out.reverse();
 }
 

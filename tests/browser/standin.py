@@ -7,9 +7,11 @@ What is answered depends on the last message:
   error         an error event within the stream              echo     the request body, as JSON
 Anything else gets a short answer.
 """
+import contextlib
 import json
 import mimetypes
 import re
+import socket
 import sys
 import threading
 import time
@@ -64,6 +66,8 @@ A [link](https://example.org/page) and the end.""",
 <style>body { display: none }</style>
 <math><mtext><table><mglyph><style><img src=x onerror="window.pwned = 'mxss'"></style></mglyph></table></mtext></math>
 
+![md image](https://evil.example/md2.png) ![](//evil.example/md3.png)
+
 [md link](javascript:window.pwned='md') and [data](data:text/html,<script>window.pwned='data'</script>)
 and [relative](/v1/models) and <https://example.org/ok>
 
@@ -79,8 +83,29 @@ After.""",
     "pixel": "A dot: ![dot](data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==)",
     "long": "\n\n".join(f"Paragraph {i}: " + "the rain goes into the ground and the ground keeps it. " * 4 for i in range(40)),
     "reference": "See [the book][1] first.\n\nMore words.\n\n[1]: https://example.org/book",
+    "lists": "Intro:\n\n1. one\n\n2. two\n\n   more of two\n10. ten\n\n* a\n* b\n\n  * c\n\n- new list\n\n\n1) other\n2) kind\n\nEnd *of\nit*.",
+    "blocks": "Title\n=====\n\nSub\n---\n\ntext\n***\n~~~c\nint a;\n\n```\n~~~\n> quote\nlazy\n\n> - in\n>\n> ```\n> code\n> ```\n\n|a|b|\n|-|-|\n|1|2|\nafter\n\n    indented\n\n    more\n<details>\n<summary>s</summary>\n\ninner\n\n</details>\n\n# last",
+    "open": "Text\n\n```python\nx = 1\n\ny = 2",
     "tabs": "Start\n\n-\tone\n\t- two\n\n\tcode after a tab\n\r\nEnd",
 }
+
+# What a sanitiser has to stand, from the collections that go round: each would set window.pwned or ask another host.
+HTML = [
+    "<b>good</b><code class='language-c x'>c</code><code class='language-c'>c</code><i class='hljs-type'>t</i>",
+    "<script>pwned = 1</script>", "<img src=x onerror='pwned = 2'>", "<svg/onload=pwned=3>", "<img src=https://evil.example/a.png alt=t>",
+    "<svg><style><img src=x onerror='pwned = 4'></style></svg>", "<math><mi//xlink:href='data:x,<script>pwned=5</script>'>",
+    "<a href='java\tscript:pwned=6'>a</a><a href=' javascript:pwned=7'>b</a><a href='vbscript:x'>c</a><a href='data:text/html,x'>d</a><a href='/v1/models'>e</a>",
+    "<form action=https://evil.example><input name=q autofocus onfocus='pwned = 8'><button formaction='javascript:pwned=9'>x</button></form>",
+    "<iframe srcdoc='<script>parent.pwned = 10</script>'></iframe>", "<object data='javascript:pwned=11'></object>", "<embed src='javascript:pwned=12'>",
+    "<template><img src=x onerror='pwned = 13'></template>", "<div style='background:url(https://evil.example/b)' id=prompt name=cookie data-id=x>d</div>",
+    "<style>@import 'https://evil.example/c.css'; body { display: none }</style>", "<link rel=stylesheet href=https://evil.example/d.css>",
+    "<meta http-equiv=refresh content='0; url=https://evil.example/'>", "<base href=https://evil.example/>", "<video src=https://evil.example/e.mp4 onerror='pwned = 14'>",
+    "<math><mtext><table><mglyph><style><!--</style><img title=\"--&gt;&lt;img src=1 onerror='pwned = 15'&gt;\">",
+    "<form><math><mtext></form><form><mglyph><style></math><img src onerror='pwned = 16'>", "<noscript><p title='</noscript><img src=x onerror=pwned=17>'>",
+    "<svg></p><style><a id='</style><img src=1 onerror=pwned=18>'>", "<table background=https://evil.example/f.png><td background=https://evil.example/g.png>t",
+    "<img srcset='https://evil.example/h.png 1x' src='data:image/gif;base64,R0lG' onload='pwned = 19'>"[:0] + "<input type=image src=https://evil.example/i.png>",
+    "<p><b>unclosed <i>tags <code>everywhere", "<" * 2000 + "b>" * 2000, "<b>" * 600 + "deep",
+]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -198,9 +223,17 @@ class StandIn(ThreadingHTTPServer):
 
     def __init__(self, port=0, key=None, model="standin-135M", pause=0.004):
         self.key, self.model, self.pause = key, model, pause
-        self.requests, self.left, self.forgive = [], 0, False
+        self.requests, self.left, self.forgive, self.open = [], 0, False, set()
         super().__init__(("127.0.0.1", port), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def process_request(self, request, client_address):
+        self.open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        self.open.discard(request)
+        super().shutdown_request(request)
 
     def handle_error(self, request, client_address):
         pass
@@ -212,6 +245,9 @@ class StandIn(ThreadingHTTPServer):
     def end(self):
         self.shutdown()
         self.server_close()
+        for connection in list(self.open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 
