@@ -49,10 +49,16 @@ export class Connection {
     const lines = {connecting: 'connecting…', ready: describe(this.model), key: 'asks for a key', away: 'not answering'};
     $('status').dataset.state = state;
     $('status-line').textContent = lines[state];
-    $('status-model').textContent = this.model?.id ?? 'Loam';
+    $('status-model').textContent = shortName(this.model);
     $('status-model').title = this.model?.id ?? '';
     this.changed(this);
   }
+}
+
+/* Without the quantised type at its end, where the line below says it again. */
+export function shortName(model) {
+  const {id = 'Loam', meta} = model ?? {};
+  return meta?.type && id.length > meta.type.length && id.endsWith(meta.type) ? id.slice(0, -meta.type.length).replace(/[-._]$/, '') : id;
 }
 
 /* "135 M parameters, Q4_1" where the server says so. */

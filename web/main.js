@@ -1,6 +1,6 @@
 /* The page: joins conversations, runs, and what is on view. */
 import {$, announce, icon, el, onMac} from '/dom.js';
-import {Connection} from '/connection.js';
+import {Connection, shortName} from '/connection.js';
 import {Composer} from '/composer.js';
 import {Settings} from '/settings.js';
 import {Sidebar} from '/sidebar.js';
@@ -187,7 +187,7 @@ function askKey(then) {
 function connectionChanged({state, model}) {
   if (state === 'key') askKey();
   banner('away', state === 'away' ? 'The server does not answer. Still trying…' : null, {label: 'Try now', run: () => connection.check()});
-  if (model) $('empty-line').textContent = `${model.id} answers. Your words go to this server and nowhere else.`;
+  if (model) $('empty-line').textContent = `${shortName(model)} answers. Your words go to this server and nowhere else.`;
 }
 
 function drawTheme() {

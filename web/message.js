@@ -145,7 +145,7 @@ export class Answer {
     }
     const copy = iconButton('copy', 'Copy answer', () => copyWith(copy, m.content));
     const parts = [pager(siblings, m, this.acts.select), m.content && copy,
-                   iconButton('again', 'Answer again', () => this.acts.regenerate(m), {'data-act': 'again'}),
+                   (m.content || !m.error) && iconButton('again', 'Answer again', () => this.acts.regenerate(m), {'data-act': 'again'}),
                    el('span', {class: 'figures', title: figuresInFull(m.stats, m.model)},
                       ...figures(m.stats).map((f) => el('span', {}, f)))];
     this.tools.replaceChildren(...parts.filter(Boolean));

@@ -64,7 +64,7 @@ export function select(c, m) {
 /* A title from the first words, until a person gives one. */
 export function titleFrom(text) {
   const line = text.replace(/\s+/g, ' ').trim();
-  if (line.length <= 44) return line;
-  const cut = line.slice(0, 44);
-  return (cut.lastIndexOf(' ') > 20 ? cut.slice(0, cut.lastIndexOf(' ')) : cut).replace(/[\s,;:.]+$/, '') + '…';
+  if (line.length <= 80) return line;
+  const cut = line.slice(0, 80);
+  return (cut.lastIndexOf(' ') > 40 ? cut.slice(0, cut.lastIndexOf(' ')) : cut).replace(/[\s,;:.]+$/, '') + '…';
 }
