@@ -2,8 +2,8 @@
  * message a person can read. */
 import {readEvents} from '/events.js';
 
-/* kind: 'network' nobody answers; 'key' a key is needed or wrong; 'context' the conversation is too long; 'busy' try again
- * soon; 'refused' the request is at fault; 'server' the server is. */
+/* kind: 'network' nobody answers; 'key' a key is needed or wrong; 'context' the conversation is too long; 'busy' try
+ * again soon; 'refused' the request is at fault; 'server' the server is. */
 export class ApiError extends Error {
   constructor(kind, message) {
     super(message);
@@ -11,9 +11,7 @@ export class ApiError extends Error {
   }
 }
 
-function headers(key) {
-  return key ? {Authorization: `Bearer ${key}`} : {};
-}
+function headers(key) { return key ? {Authorization: `Bearer ${key}`} : {}; }
 
 function kindOf(status, code) {
   if (status === 401 || status === 403) return 'key';
@@ -37,7 +35,9 @@ async function call(path, options) {
   } catch {
     /* not from Loam: perhaps a proxy */
   }
-  const text = typeof error?.message === 'string' && error.message ? error.message : `The server said: ${reply.status} ${reply.statusText}`;
+  const text = typeof error?.message === 'string' && error.message ?
+      error.message :
+      `The server said: ${reply.status} ${reply.statusText}`;
   throw new ApiError(kindOf(reply.status, error?.code), text);
 }
 
@@ -60,11 +60,18 @@ function takeChoice(choice, result, on) {
   if (choice.finish_reason) result.finish = choice.finish_reason;
 }
 
-/* Streams one answer. on.text(piece) and on.progress({total, cache, processed}) are called as things arrive. Resolves to
- * {finish, usage, timings, seed, pieces, firstAt}; rejects with ApiError, or with AbortError when the signal fires. */
+/* Streams one answer. on.text(piece) and on.progress({total, cache, processed}) are called as things arrive. Resolves
+ * to {finish, usage, timings, seed, pieces, firstAt}; rejects with ApiError, or with AbortError when the signal fires.
+ */
 export async function streamChat({messages, sampling, model, key, signal}, on) {
-  const body = {model: model ?? 'default', messages, ...sampling, stream: true, stream_options: {include_usage: true},
-                return_progress: true};
+  const body = {
+    model: model ?? 'default',
+    messages,
+    ...sampling,
+    stream: true,
+    stream_options: {include_usage: true},
+    return_progress: true
+  };
   const reply = await call('/v1/chat/completions', {
     method: 'POST',
     headers: {'Content-Type': 'application/json', ...headers(key)},

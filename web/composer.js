@@ -15,8 +15,10 @@ export class Composer {
     this.box.addEventListener('keydown', (e) => this.key(e));
     $('composer').addEventListener('submit', (e) => {
       e.preventDefault();
-      if (this.running) this.acts.stop();
-      else this.send();
+      if (this.running)
+        this.acts.stop();
+      else
+        this.send();
     });
     addEventListener('resize', () => this.changed());
     this.setRunning(false);

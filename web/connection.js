@@ -29,8 +29,10 @@ export class Connection {
       this.wait = FIRST_WAIT_S;
       this.set('ready');
     } catch (e) {
-      if (e instanceof ApiError && e.kind === 'key') this.set('key');
-      else this.lost();
+      if (e instanceof ApiError && e.kind === 'key')
+        this.set('key');
+      else
+        this.lost();
     } finally {
       this.asking = false;
     }
@@ -46,7 +48,8 @@ export class Connection {
 
   set(state) {
     this.state = state;
-    const lines = {connecting: 'connecting…', ready: describe(this.model), key: 'asks for a key', away: 'not answering'};
+    const lines =
+        {connecting: 'connecting…', ready: describe(this.model), key: 'asks for a key', away: 'not answering'};
     $('status').dataset.state = state;
     $('status-line').textContent = lines[state];
     $('status-model').textContent = shortName(this.model);
@@ -58,7 +61,9 @@ export class Connection {
 /* Without the quantised type at its end, where the line below says it again. */
 export function shortName(model) {
   const {id = 'Loam', meta} = model ?? {};
-  return meta?.type && id.length > meta.type.length && id.endsWith(meta.type) ? id.slice(0, -meta.type.length).replace(/[-._]$/, '') : id;
+  return meta?.type && id.length > meta.type.length && id.endsWith(meta.type) ?
+      id.slice(0, -meta.type.length).replace(/[-._]$/, '') :
+      id;
 }
 
 /* "135 M parameters, Q4_1" where the server says so. */

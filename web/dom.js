@@ -2,15 +2,20 @@
 
 export const $ = (id) => document.getElementById(id);
 
-/* el('button', {class: 'a', onclick: f, 'aria-label': 'x'}, child, …): text children become text nodes, never markup. */
+/* el('button', {class: 'a', onclick: f, 'aria-label': 'x'}, child, …): text children become text nodes, never markup.
+ */
 export function el(tag, props = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
     if (value === undefined || value === null || value === false) continue;
-    if (name.startsWith('on')) node.addEventListener(name.slice(2), value);
-    else if (name === 'class') node.className = value;
-    else if (value === true) node.setAttribute(name, '');
-    else node.setAttribute(name, value);
+    if (name.startsWith('on'))
+      node.addEventListener(name.slice(2), value);
+    else if (name === 'class')
+      node.className = value;
+    else if (value === true)
+      node.setAttribute(name, '');
+    else
+      node.setAttribute(name, value);
   }
   node.append(...children.filter((c) => c !== null && c !== undefined && c !== false));
   return node;
@@ -68,6 +73,4 @@ export async function copyWith(button, text) {
 }
 
 /* For screen readers: said once, not shown. */
-export function announce(text) {
-  $('announce').textContent = text;
-}
+export function announce(text) { $('announce').textContent = text; }

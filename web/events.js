@@ -1,7 +1,7 @@
 /* Server-sent events from a byte stream (HTML standard, section 9.2.6, as far as OpenAI's API uses it). */
 
-/* Yields the data of each event. Lines end in LF, CRLF or CR; comments (": ping") and other fields are skipped; an event
- * without its closing blank line is not an event. */
+/* Yields the data of each event. Lines end in LF, CRLF or CR; comments (": ping") and other fields are skipped; an
+ * event without its closing blank line is not an event. */
 export async function* readEvents(stream) {
   const reader = stream.getReader();
   const decoder = new TextDecoder();

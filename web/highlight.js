@@ -1,8 +1,11 @@
 /* Colours in code. highlight.js is the largest file of the page, so it is fetched when the first code block appears. */
 
-const GUESSES = ['bash', 'c', 'cpp', 'css', 'go', 'html', 'java', 'javascript', 'json', 'python', 'rust', 'sql', 'typescript', 'xml', 'yaml'];
-const SURE_ENOUGH = 6;       /* highlight.js's relevance, below which a guess is not taken */
-const LONGEST = 60000;       /* characters; beyond that, colours are not worth the wait */
+const GUESSES = [
+  'bash', 'c', 'cpp', 'css', 'go', 'html', 'java', 'javascript', 'json', 'python', 'rust', 'sql', 'typescript', 'xml',
+  'yaml'
+];
+const SURE_ENOUGH = 6; /* highlight.js's relevance, below which a guess is not taken */
+const LONGEST = 60000; /* characters; beyond that, colours are not worth the wait */
 
 let library = null;
 
@@ -38,5 +41,6 @@ export async function highlight(code, language) {
   if (!hljs || code.textContent !== text) return;
   const html = markup(hljs, text, language.toLowerCase());
   if (html === null) return;
-  code.replaceChildren(window.DOMPurify.sanitize(html, {ALLOWED_TAGS: ['span'], ALLOWED_ATTR: ['class'], RETURN_DOM_FRAGMENT: true}));
+  code.replaceChildren(
+      window.DOMPurify.sanitize(html, {ALLOWED_TAGS: ['span'], ALLOWED_ATTR: ['class'], RETURN_DOM_FRAGMENT: true}));
 }

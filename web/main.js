@@ -81,8 +81,9 @@ function mendInterrupted(c) {
 
 function saved(outcome) {
   if (outcome === 'ok') return banner('storage', null);
-  const why = outcome === 'full' ? 'The browser’s storage is full, so this conversation is not saved. Delete some older ones.'
-                                 : 'This browser does not let the page store conversations: they are gone when it is closed.';
+  const why = outcome === 'full' ?
+      'The browser’s storage is full, so this conversation is not saved. Delete some older ones.' :
+      'This browser does not let the page store conversations: they are gone when it is closed.';
   return banner('storage', why);
 }
 
@@ -142,9 +143,12 @@ function ended(run) {
   thread.end(run);
   refresh();
   const {error} = run.answer;
-  if (error?.kind === 'key') askKey(() => run.conversation === current && answerInto(run.answer));
-  else if (error?.kind === 'network') connection.lost();
-  else if (!error && connection.state !== 'ready') connection.check();
+  if (error?.kind === 'key')
+    askKey(() => run.conversation === current && answerInto(run.answer));
+  else if (error?.kind === 'network')
+    connection.lost();
+  else if (!error && connection.state !== 'ready')
+    connection.check();
 }
 
 function stopHere() {
@@ -166,13 +170,18 @@ function remove(id) {
   const c = store.load(id);
   runs.drop(id);
   store.remove(id);
-  if (current?.id === id) go(null);
-  else refresh();
-  $('new-chat').focus();
-  toast(`Deleted “${c?.title || 'New chat'}”.`, c && {label: 'Undo', run: () => {
-    saved(store.save(c));
+  if (current?.id === id)
+    go(null);
+  else
     refresh();
-  }});
+  $('new-chat').focus();
+  toast(`Deleted “${c?.title || 'New chat'}”.`, c && {
+    label: 'Undo',
+    run: () => {
+      saved(store.save(c));
+      refresh();
+    }
+  });
 }
 
 function askKey(then) {
@@ -186,8 +195,10 @@ function askKey(then) {
 
 function connectionChanged({state, model}) {
   if (state === 'key') askKey();
-  banner('away', state === 'away' ? 'The server does not answer. Still trying…' : null, {label: 'Try now', run: () => connection.check()});
-  if (model) $('empty-line').textContent = `${shortName(model)} answers. Your words go to this server and nowhere else.`;
+  banner('away', state === 'away' ? 'The server does not answer. Still trying…' : null,
+         {label: 'Try now', run: () => connection.check()});
+  if (model)
+    $('empty-line').textContent = `${shortName(model)} answers. Your words go to this server and nowhere else.`;
 }
 
 function drawTheme() {
@@ -200,8 +211,10 @@ function drawTheme() {
 function keys(e) {
   if (e.isComposing || e.defaultPrevented) return;
   if (e.key === 'Escape' && !document.querySelector('dialog[open]')) {
-    if (sidebar.closeDrawer()) $('side-open').focus();
-    else if (stopHere()) composer.focus();
+    if (sidebar.closeDrawer())
+      $('side-open').focus();
+    else if (stopHere())
+      composer.focus();
   } else if ((e.ctrlKey || e.metaKey) && e.shiftKey && e.key.toLowerCase() === 'o') {
     e.preventDefault();
     go(null);
@@ -226,7 +239,8 @@ function begin() {
     go(null);
   });
   for (const [verb, rest] of SUGGESTIONS)
-    $('chips').append(el('button', {type: 'button', class: 'chip', onclick: () => send(`${verb} ${rest}.`)}, el('b', {}, verb), ` ${rest}`));
+    $('chips').append(el('button', {type: 'button', class: 'chip', onclick: () => send(`${verb} ${rest}.`)},
+                         el('b', {}, verb), ` ${rest}`));
   addEventListener('keydown', keys);
   addEventListener('hashchange', route);
   addEventListener('popstate', route);

@@ -12,8 +12,8 @@ const ENDINGS = {
 function pager(siblings, m, select) {
   if (siblings.length < 2) return null;
   const at = siblings.indexOf(m);
-  const step = (by, name, label) => iconButton(name, label, () => select(siblings[at + by]),
-                                               {disabled: at + by < 0 || at + by >= siblings.length});
+  const step = (by, name, label) =>
+      iconButton(name, label, () => select(siblings[at + by]), {disabled: at + by < 0 || at + by >= siblings.length});
   return el('span', {class: 'pager', role: 'group', 'aria-label': 'Versions'}, step(-1, 'left', 'Earlier version'),
             el('span', {class: 'pager-count'}, `${at + 1}/${siblings.length}`), step(1, 'right', 'Later version'));
 }
@@ -25,13 +25,16 @@ export class Question {
     this.acts = acts;
     this.bubble = el('div', {class: 'bubble'}, m.content);
     this.tools = el('div', {class: 'tools'});
-    this.node = el('article', {class: 'message question', 'aria-label': 'You', 'data-id': m.id}, this.bubble, this.tools);
+    this.node =
+        el('article', {class: 'message question', 'aria-label': 'You', 'data-id': m.id}, this.bubble, this.tools);
   }
 
   refresh(siblings) {
     const copy = iconButton('copy', 'Copy message', () => copyWith(copy, this.message.content));
-    this.tools.replaceChildren(...[pager(siblings, this.message, this.acts.select),
-                                   iconButton('edit', 'Edit and send again', () => this.edit(), {'data-act': 'edit'}), copy].filter(Boolean));
+    this.tools.replaceChildren(
+        ...[pager(siblings, this.message, this.acts.select),
+            iconButton('edit', 'Edit and send again', () => this.edit(), {'data-act': 'edit'}), copy]
+            .filter(Boolean));
   }
 
   edit() {
@@ -52,12 +55,17 @@ export class Question {
       if (text && this.acts.edit(this.message, text)) close();
     };
     box.value = this.message.content;
-    this.form = el('form', {class: 'edit', onsubmit: (e) => {
-      e.preventDefault();
-      send();
-    }}, box, el('div', {class: 'edit-buttons'},
-                el('button', {type: 'button', class: 'button', onclick: close}, 'Cancel'),
-                el('button', {type: 'submit', class: 'button strong'}, 'Send again')));
+    this.form =
+        el('form', {
+          class: 'edit',
+          onsubmit: (e) => {
+            e.preventDefault();
+            send();
+          }
+        },
+           box,
+           el('div', {class: 'edit-buttons'}, el('button', {type: 'button', class: 'button', onclick: close}, 'Cancel'),
+              el('button', {type: 'submit', class: 'button strong'}, 'Send again')));
     box.addEventListener('input', grow);
     box.addEventListener('keydown', (e) => {
       if (e.isComposing) return;
@@ -80,7 +88,8 @@ export class Question {
 function figures(stats) {
   if (!stats) return [];
   const out = [];
-  if (stats.rate) out.push(`${stats.about ? '≈ ' : ''}${stats.rate < 10 ? stats.rate.toFixed(1) : Math.round(stats.rate)} tokens/s`);
+  if (stats.rate)
+    out.push(`${stats.about ? '≈ ' : ''}${stats.rate < 10 ? stats.rate.toFixed(1) : Math.round(stats.rate)} tokens/s`);
   if (stats.reused) out.push(`${stats.reused} reused`);
   out.push(ENDINGS[stats.finish] ?? stats.finish);
   return out;
@@ -88,9 +97,12 @@ function figures(stats) {
 
 function figuresInFull(stats, model) {
   if (!stats) return '';
-  return [stats.tokens !== undefined && `${stats.tokens} tokens written`,
-          stats.prompt !== undefined && `${stats.prompt} tokens read, of which ${stats.reused ?? 0} reused from before`,
-          Number.isSafeInteger(stats.seed) && `seed ${stats.seed}`, model].filter(Boolean).join('\n');
+  return [
+    stats.tokens !== undefined && `${stats.tokens} tokens written`,
+    stats.prompt !== undefined && `${stats.prompt} tokens read, of which ${stats.reused ?? 0} reused from before`,
+    Number.isSafeInteger(stats.seed) && `seed ${stats.seed}`, model
+  ].filter(Boolean)
+      .join('\n');
 }
 
 export class Answer {
@@ -99,14 +111,18 @@ export class Answer {
     this.message = m;
     this.acts = acts;
     this.text = el('div', {class: 'md'});
-    this.wait = el('div', {class: 'wait', hidden: true}, el('span', {class: 'dots', 'aria-hidden': 'true'}, el('i'), el('i'), el('i')), el('span', {class: 'wait-text'}));
+    this.wait = el('div', {class: 'wait', hidden: true},
+                   el('span', {class: 'dots', 'aria-hidden': 'true'}, el('i'), el('i'), el('i')),
+                   el('span', {class: 'wait-text'}));
     this.failure = el('div', {class: 'failure', role: 'alert', hidden: true});
     this.tools = el('div', {class: 'tools'});
     this.node = el('article', {class: 'message answer', 'aria-label': 'Answer', 'data-id': m.id},
                    el('img', {class: 'avatar', src: '/mark.svg', alt: '', width: 24, height: 24}),
                    el('div', {class: 'body'}, this.wait, this.text, this.failure, this.tools));
-    if (m.streaming) this.begin();
-    else drawWhole(this.text, m.content);
+    if (m.streaming)
+      this.begin();
+    else
+      drawWhole(this.text, m.content);
   }
 
   begin() {
@@ -122,8 +138,9 @@ export class Answer {
     const begun = this.message.content !== '';
     const p = run.progress;
     this.wait.hidden = begun;
-    this.wait.querySelector('.wait-text').textContent =
-      p && p.processed < p.total && p.total - p.cache > 256 ? `reading ${p.processed.toLocaleString()} of ${p.total.toLocaleString()} tokens` : '';
+    this.wait.querySelector('.wait-text').textContent = p && p.processed < p.total && p.total - p.cache > 256 ?
+        `reading ${p.processed.toLocaleString()} of ${p.total.toLocaleString()} tokens` :
+        '';
     this.failure.hidden = true;
     if (begun) this.growing.update(this.message.content);
   }
@@ -144,10 +161,13 @@ export class Answer {
       return;
     }
     const copy = iconButton('copy', 'Copy answer', () => copyWith(copy, m.content));
-    const parts = [pager(siblings, m, this.acts.select), m.content && copy,
-                   (m.content || !m.error) && iconButton('again', 'Answer again', () => this.acts.regenerate(m), {'data-act': 'again'}),
-                   el('span', {class: 'figures', title: figuresInFull(m.stats, m.model)},
-                      ...figures(m.stats).map((f) => el('span', {}, f)))];
+    const parts = [
+      pager(siblings, m, this.acts.select), m.content && copy,
+      (m.content || !m.error) &&
+          iconButton('again', 'Answer again', () => this.acts.regenerate(m), {'data-act': 'again'}),
+      el('span', {class: 'figures', title: figuresInFull(m.stats, m.model)},
+         ...figures(m.stats).map((f) => el('span', {}, f)))
+    ];
     this.tools.replaceChildren(...parts.filter(Boolean));
     this.refreshFailure();
   }
@@ -156,9 +176,15 @@ export class Answer {
     const {error} = this.message;
     this.failure.hidden = !error;
     if (!error) return;
-    const more = {context: 'Start a new chat, or edit an earlier message to make it shorter.', busy: 'It has a lot to do; a moment later it may go.'}[error.kind];
-    this.failure.replaceChildren(icon(error.kind === 'key' ? 'key' : 'alert'),
-                                 el('div', {}, el('p', {}, error.message), more && el('p', {class: 'faint'}, more)),
-                                 el('button', {type: 'button', class: 'button', 'data-act': 'retry', onclick: () => this.acts.retry(this.message)}, 'Try again'));
+    const more = {
+      context: 'Start a new chat, or edit an earlier message to make it shorter.',
+      busy: 'It has a lot to do; a moment later it may go.'
+    }[error.kind];
+    this.failure.replaceChildren(
+        icon(error.kind === 'key' ? 'key' : 'alert'),
+        el('div', {}, el('p', {}, error.message), more && el('p', {class: 'faint'}, more)),
+        el('button',
+           {type: 'button', class: 'button', 'data-act': 'retry', onclick: () => this.acts.retry(this.message)},
+           'Try again'));
   }
 }

@@ -6,10 +6,15 @@ export function toast(text, action, ms = 7000) {
   const node = el('div', {class: 'toast'}, el('span', {}, text));
   const close = () => node.remove();
   if (action) {
-    node.append(el('button', {type: 'button', class: 'link-button', onclick: () => {
-      close();
-      action.run();
-    }}, action.label));
+    node.append(el('button', {
+      type: 'button',
+      class: 'link-button',
+      onclick: () => {
+        close();
+        action.run();
+      }
+    },
+                   action.label));
   }
   $('toasts').append(node);
   while ($('toasts').children.length > 3) $('toasts').firstChild.remove();
@@ -25,7 +30,8 @@ function drawBanner() {
   banner.replaceChildren();
   if (!first) return;
   banner.append(icon('alert'), el('span', {}, first.text));
-  if (first.action) banner.append(el('button', {type: 'button', class: 'link-button', onclick: first.action.run}, first.action.label));
+  if (first.action)
+    banner.append(el('button', {type: 'button', class: 'link-button', onclick: first.action.run}, first.action.label));
 }
 
 /* Shows text for as long as this reason stands; null takes it back. */

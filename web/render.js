@@ -1,8 +1,8 @@
-/* Draws an answer while it grows. Blocks of Markdown that can no longer change are drawn once; only the last one is drawn
- * again, at most once a frame, so the work per word does not grow with the answer. */
+/* Draws an answer while it grows. Blocks of Markdown that can no longer change are drawn once; only the last one is
+ * drawn again, at most once a frame, so the work per word does not grow with the answer. */
 import {blocks, colour, normalise, toFragment} from '/markdown.js';
 
-const SHARE = 3; /* of the time, at most one part in so many goes into drawing */
+const SHARE = 3;                 /* of the time, at most one part in so many goes into drawing */
 const LIVE_COLOUR_LIMIT = 20000; /* characters of a growing code block that are coloured as it grows */
 
 export class Growing {
@@ -11,9 +11,9 @@ export class Growing {
     this.root = root;
     this.drawn = drawn;
     this.text = '';
-    this.settled = 0;  /* characters (normalised) drawn for good */
-    this.seen = 0;     /* characters of the complete lines that were looked at */
-    this.live = [];    /* nodes of the block that may still change */
+    this.settled = 0; /* characters (normalised) drawn for good */
+    this.seen = 0;    /* characters of the complete lines that were looked at */
+    this.live = [];   /* nodes of the block that may still change */
     this.frame = 0;
     this.notBefore = 0;
   }
@@ -41,7 +41,8 @@ export class Growing {
     this.frame = 0;
     this.text = text;
     this.root.querySelector('.caret')?.remove();
-    if (/^ {0,3}\[[^\]\n]+\]:|<details/im.test(text)) { /* a link's address given later, or a tag around several blocks */
+    if (/^ {0,3}\[[^\]\n]+\]:|<details/im.test(
+            text)) { /* a link's address given later, or a tag around several blocks */
       this.root.replaceChildren();
       this.settled = 0;
       this.live = [];
@@ -50,8 +51,8 @@ export class Growing {
     this.drawn();
   }
 
-  /* The tokens, from `settled` on, that can no longer change: of the complete lines, all blocks but the last. (A line that
-   * is still growing may yet join that one: "2" after a list's item becomes "2. ", the next item.) */
+  /* The tokens, from `settled` on, that can no longer change: of the complete lines, all blocks but the last. (A line
+   * that is still growing may yet join that one: "2" after a list's item becomes "2. ", the next item.) */
   settle(text) {
     const lines = text.lastIndexOf('\n') + 1;
     if (lines <= this.seen) return [];
@@ -88,7 +89,8 @@ export class Growing {
     const fragment = toFragment(tokens);
     this.live = [...fragment.childNodes];
     this.root.append(fragment);
-    if (tokens.length === 1 && tokens[0].type === 'code' && tokens[0].text.length < LIVE_COLOUR_LIMIT) colour(this.live);
+    if (tokens.length === 1 && tokens[0].type === 'code' && tokens[0].text.length < LIVE_COLOUR_LIMIT)
+      colour(this.live);
   }
 
   /* A code block that only got longer keeps its frame, and with it its button and scroll position. */
@@ -109,7 +111,8 @@ export class Growing {
     this.root.querySelector('.caret')?.remove();
     let end = this.root.lastElementChild;
     while (end?.lastElementChild && /^(UL|OL|LI|BLOCKQUOTE|P|DIV|TABLE|TBODY|TR)$/.test(end.nodeName) &&
-           /^(UL|OL|LI|BLOCKQUOTE|P|TABLE|TBODY|TR|TD)$/.test(end.lastElementChild.nodeName) && !trailsText(end)) end = end.lastElementChild;
+           /^(UL|OL|LI|BLOCKQUOTE|P|TABLE|TBODY|TR|TD)$/.test(end.lastElementChild.nodeName) && !trailsText(end))
+      end = end.lastElementChild;
     if (!end || end.nodeName === 'FIGURE' || end.nodeName === 'HR') return;
     const caret = document.createElement('span');
     caret.className = 'caret';

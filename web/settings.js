@@ -38,7 +38,8 @@ export class Settings {
 
   get sampling() {
     const {temperature, top_p, max_tokens, seed} = this.values;
-    return Object.fromEntries(Object.entries({temperature, top_p, max_tokens: max_tokens ?? MAX_TOKENS, seed}).filter(([, v]) => v !== null));
+    return Object.fromEntries(
+        Object.entries({temperature, top_p, max_tokens: max_tokens ?? MAX_TOKENS, seed}).filter(([, v]) => v !== null));
   }
 
   set(name, value) {
@@ -47,17 +48,15 @@ export class Settings {
     if (name === 'key') this.keyChanged();
   }
 
-  get theme() {
-    return document.documentElement.dataset.theme ?? 'system';
-  }
+  get theme() { return document.documentElement.dataset.theme ?? 'system'; }
 
-  get dark() {
-    return this.theme === 'dark' || (this.theme === 'system' && systemDark.matches);
-  }
+  get dark() { return this.theme === 'dark' || (this.theme === 'system' && systemDark.matches); }
 
   setTheme(theme) {
-    if (theme === 'system') delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = theme;
+    if (theme === 'system')
+      delete document.documentElement.dataset.theme;
+    else
+      document.documentElement.dataset.theme = theme;
     try {
       localStorage.setItem('loam.theme', theme);
     } catch {
@@ -75,7 +74,8 @@ export class Settings {
   slider(name, label, most, step, help) {
     const id = `set-${name}`;
     const box = el('input', {id, type: 'range', min: 0, max: most, step, 'aria-describedby': `${id}-help`});
-    const out = el('output', {for: id});
+    const out = el('output', {for: id
+    });
     const reset = el('button', {type: 'button', class: 'link-button'}, 'automatic');
     const draw = () => {
       const v = this.values[name];
@@ -95,13 +95,23 @@ export class Settings {
       box.focus();
     });
     draw();
-    return el('div', {class: 'field'}, el('div', {class: 'field-head'}, el('label', {for: id}, label), out, reset), box,
-              el('p', {id: `${id}-help`, class: 'faint'}, help));
+    return el('div', {class: 'field'},
+              el('div', {class: 'field-head'}, el('label', {for: id
+                 }, label), out, reset), box, el('p', {id: `${id}-help`, class: 'faint'}, help));
   }
 
   number(name, label, placeholder, least, most, help) {
     const id = `set-${name}`;
-    const box = el('input', {id, type: 'number', min: least, max: most, step: 1, placeholder, inputmode: 'numeric', 'aria-describedby': `${id}-help`});
+    const box = el('input', {
+      id,
+      type: 'number',
+      min: least,
+      max: most,
+      step: 1,
+      placeholder,
+      inputmode: 'numeric',
+      'aria-describedby': `${id}-help`
+    });
     box.value = this.values[name] ?? '';
     box.addEventListener('input', () => {
       const v = box.value === '' && box.validity.valid ? null : within(Number(box.value), least, most, true);
@@ -109,26 +119,38 @@ export class Settings {
       box.setAttribute('aria-invalid', String(bad));
       if (!bad) this.set(name, v);
     });
-    return el('div', {class: 'field'}, el('label', {for: id}, label), box, el('p', {id: `${id}-help`, class: 'faint'}, help));
+    return el('div', {class: 'field'}, el('label', {for: id
+              }, label), box, el('p', {id: `${id}-help`, class: 'faint'}, help));
   }
 
   systemField() {
-    const box = el('textarea', {id: 'set-system', rows: 3, placeholder: 'You are a patient gardener who answers in a few words.'});
+    const box = el('textarea',
+                   {id: 'set-system', rows: 3, placeholder: 'You are a patient gardener who answers in a few words.'});
     box.value = this.values.system;
     box.addEventListener('input', () => this.set('system', box.value.trim()));
-    return el('div', {class: 'field'}, el('label', {for: 'set-system'}, 'Instructions'), box,
-              el('p', {class: 'faint'}, 'Told to the model before every conversation (the system prompt).'));
+    return el('div', {class: 'field'},
+              el('label',
+                 {for: 'set-system'
+                 },
+                 'Instructions'),
+              box, el('p', {class: 'faint'}, 'Told to the model before every conversation (the system prompt).'));
   }
 
   keyField() {
-    const box = el('input', {id: 'set-key', type: 'password', autocomplete: 'off', spellcheck: 'false', placeholder: 'none'});
+    const box =
+        el('input', {id: 'set-key', type: 'password', autocomplete: 'off', spellcheck: 'false', placeholder: 'none'});
     box.value = this.values.key;
     box.addEventListener('change', () => this.set('key', box.value.trim()));
-    return el('form', {class: 'field', onsubmit: (e) => {
-      e.preventDefault();
-      this.dialog.close();
-    }}, el('label', {for: 'set-key'}, 'API key'), box,
-              el('p', {class: 'faint'}, 'Only if this server asks for one. It stays in this browser.'));
+    return el(
+        'form', {
+          class: 'field',
+          onsubmit: (e) => {
+            e.preventDefault();
+            this.dialog.close();
+          }
+        },
+        el('label', {for: 'set-key'
+        }, 'API key'), box, el('p', {class: 'faint'}, 'Only if this server asks for one. It stays in this browser.'));
   }
 
   themeField() {
@@ -137,7 +159,8 @@ export class Settings {
       const id = `theme-${theme}`;
       const box = el('input', {type: 'radio', name: 'theme', id, value: theme, onchange: () => this.setTheme(theme)});
       box.checked = this.theme === theme;
-      group.append(box, el('label', {for: id}, theme[0].toUpperCase() + theme.slice(1)));
+      group.append(box, el('label', {for: id
+                   }, theme[0].toUpperCase() + theme.slice(1)));
     }
     return el('div', {class: 'field'}, el('span', {class: 'field-name'}, 'Appearance'), group);
   }
@@ -157,18 +180,21 @@ export class Settings {
   draw(reset) {
     const close = () => this.dialog.close();
     this.dialog.replaceChildren(
-      el('header', {class: 'dialog-head'}, el('h2', {id: 'settings-title'}, 'Settings'), iconButton('close', 'Close', close)),
-      el('div', {class: 'dialog-body'},
-         this.systemField(),
-         this.slider('temperature', 'Temperature', 2, 0.05, 'Low: plain and steady. High: surprising.'),
-         this.slider('top_p', 'Top-p', 1, 0.01, 'Picks among the likeliest words that make up this share.'),
-         el('div', {class: 'pair'},
-            this.number('max_tokens', 'Longest answer', String(MAX_TOKENS), 1, 1e6, 'In tokens, about ¾ of a word each.'),
-            this.number('seed', 'Seed', 'new each time', 0, Number.MAX_SAFE_INTEGER, 'The same seed gives the same answer.')),
-         this.keyField(), this.themeField()),
-      el('footer', {class: 'dialog-foot'}, el('a', {href: '/licences.txt', target: '_blank', rel: 'noopener'}, 'Licences'),
-         el('button', {type: 'button', class: 'button', onclick: reset}, 'Reset'),
-         el('button', {type: 'button', class: 'button strong', onclick: close}, 'Done')));
+        el('header', {class: 'dialog-head'}, el('h2', {id: 'settings-title'}, 'Settings'),
+           iconButton('close', 'Close', close)),
+        el('div', {class: 'dialog-body'}, this.systemField(),
+           this.slider('temperature', 'Temperature', 2, 0.05, 'Low: plain and steady. High: surprising.'),
+           this.slider('top_p', 'Top-p', 1, 0.01, 'Picks among the likeliest words that make up this share.'),
+           el('div', {class: 'pair'},
+              this.number('max_tokens', 'Longest answer', String(MAX_TOKENS), 1, 1e6,
+                          'In tokens, about ¾ of a word each.'),
+              this.number('seed', 'Seed', 'new each time', 0, Number.MAX_SAFE_INTEGER,
+                          'The same seed gives the same answer.')),
+           this.keyField(), this.themeField()),
+        el('footer', {class: 'dialog-foot'},
+           el('a', {href: '/licences.txt', target: '_blank', rel: 'noopener'}, 'Licences'),
+           el('button', {type: 'button', class: 'button', onclick: reset}, 'Reset'),
+           el('button', {type: 'button', class: 'button strong', onclick: close}, 'Done')));
     this.dialog.tabIndex = -1;
   }
 
@@ -178,18 +204,27 @@ export class Settings {
     if (dialog.open) return;
     const box = el('input', {id: 'ask-key-box', type: 'password', autocomplete: 'off', spellcheck: 'false'});
     const tried = this.values.key !== '';
-    const form = el('form', {onsubmit: (e) => {
-      e.preventDefault();
-      if (!box.value.trim()) return box.focus();
-      dialog.close();
-      this.set('key', box.value.trim());
-      return entered();
-    }},
-    el('header', {class: 'dialog-head'}, el('h2', {id: 'key-title'}, tried ? 'That key does not fit' : 'This server asks for a key'),
-       iconButton('close', 'Close', () => dialog.close())),
-    el('div', {class: 'dialog-body'}, el('div', {class: 'field'}, el('label', {for: 'ask-key-box'}, 'API key'), box,
-       el('p', {class: 'faint'}, 'Whoever started the server knows it. It stays in this browser.'))),
-    el('footer', {class: 'dialog-foot'}, el('button', {type: 'submit', class: 'button strong'}, 'Use this key')));
+    const form = el(
+        'form', {
+          onsubmit: (e) => {
+            e.preventDefault();
+            if (!box.value.trim()) return box.focus();
+            dialog.close();
+            this.set('key', box.value.trim());
+            return entered();
+          }
+        },
+        el('header', {class: 'dialog-head'},
+           el('h2', {id: 'key-title'}, tried ? 'That key does not fit' : 'This server asks for a key'),
+           iconButton('close', 'Close', () => dialog.close())),
+        el('div', {class: 'dialog-body'},
+           el('div', {class: 'field'},
+              el('label',
+                 {for: 'ask-key-box'
+                 },
+                 'API key'),
+              box, el('p', {class: 'faint'}, 'Whoever started the server knows it. It stays in this browser.'))),
+        el('footer', {class: 'dialog-foot'}, el('button', {type: 'submit', class: 'button strong'}, 'Use this key')));
     dialog.replaceChildren(form);
     dialog.showModal();
     box.focus();

@@ -30,9 +30,7 @@ export class Sidebar {
     this.apply();
   }
 
-  get hidden() {
-    return narrow.matches ? !this.drawer : document.documentElement.dataset.side === 'closed';
-  }
+  get hidden() { return narrow.matches ? !this.drawer : document.documentElement.dataset.side === 'closed'; }
 
   apply() {
     document.documentElement.classList.toggle('drawer', narrow.matches && this.drawer);
@@ -53,15 +51,19 @@ export class Sidebar {
   }
 
   open() {
-    if (narrow.matches) this.drawer = true;
-    else this.remember('open');
+    if (narrow.matches)
+      this.drawer = true;
+    else
+      this.remember('open');
     this.apply();
     $('side-close').focus();
   }
 
   close() {
-    if (narrow.matches) this.drawer = false;
-    else this.remember('closed');
+    if (narrow.matches)
+      this.drawer = false;
+    else
+      this.remember('closed');
     this.apply();
     $('side-open').focus();
   }
@@ -90,7 +92,8 @@ export class Sidebar {
       }
       rows.append(this.row(e, e.id === currentId));
     }
-    if (!entries.length) list.append(el('p', {class: 'list-empty'}, 'Conversations are kept in this browser and appear here.'));
+    if (!entries.length)
+      list.append(el('p', {class: 'list-empty'}, 'Conversations are kept in this browser and appear here.'));
   }
 
   row(e, current) {

@@ -1,5 +1,5 @@
-/* The conversation on view, and how it scrolls: with the answer while the reader is at the end, and not at all once they
- * have scrolled up. */
+/* The conversation on view, and how it scrolls: with the answer while the reader is at the end, and not at all once
+ * they have scrolled up. */
 import {$} from '/dom.js';
 import {Answer, Question} from '/message.js';
 import {childrenOf, path} from '/tree.js';
@@ -25,14 +25,14 @@ export class Thread {
     new ResizeObserver(() => this.scrolled()).observe(this.root);
   }
 
-  distance() {
-    return this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight;
-  }
+  distance() { return this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight; }
 
   scrolled() {
     const top = this.scroll.scrollTop;
-    if (this.distance() < NEAR_PX) this.following = true;
-    else if (top < this.lastTop) this.following = false;
+    if (this.distance() < NEAR_PX)
+      this.following = true;
+    else if (top < this.lastTop)
+      this.following = false;
     this.lastTop = top;
     $('jump').hidden = this.distance() < 2 * NEAR_PX;
   }

@@ -460,6 +460,14 @@ def conversations(visit, server):
         assert "word word" in answer(page)
         page.go_back()
         until("back", lambda: page.is_visible("#empty"))
+        ask(page, "slow and soon deleted", wait=False)
+        until("begun", lambda: answer(page), lambda t: len(t) > 5)
+        page.hover(".row.current")
+        page.click(".row.current [aria-label^=Delete]")
+        until("the client has left", lambda: server.left, lambda n: n == 2)
+        page.wait_for_timeout(200)
+        page.reload()
+        equal(page.locator(".row").count(), 2, "a conversation deleted while it was answered came back")
 
 
 @case("standin")
