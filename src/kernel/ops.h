@@ -37,7 +37,9 @@ enum {
     LOAM_ATTENTION_MAX_ROWS = 48,    /* query rows (tokens × heads of the group) in one call */
     LOAM_ATTENTION_BLOCK = 64,       /* positions between two rescalings; aligned to absolute positions */
     LOAM_MAX_HEAD_DIM = 512,
-    LOAM_ATTENTION_SCRATCH = LOAM_ATTENTION_MAX_ROWS * (LOAM_ATTENTION_BLOCK + 2 * LOAM_MAX_HEAD_DIM + 16) * 4,
+    LOAM_ATTENTION_SCRATCH = (LOAM_ATTENTION_MAX_ROWS * (LOAM_ATTENTION_BLOCK + LOAM_MAX_HEAD_DIM + 8) +
+                              2 * LOAM_ATTENTION_BLOCK * LOAM_MAX_HEAD_DIM) *
+                             4,
 };
 
 /* One KV head against the query heads that share it (grouped-query attention), for consecutive tokens of a sequence. */

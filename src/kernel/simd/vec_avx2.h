@@ -115,10 +115,10 @@ static inline vf vf_exp2i(vf n)
 {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23));
 }
-/* w, but 0 in the lanes where x is -inf. */
-static inline vf vf_zero_where_neg_inf(vf w, vf x)
+/* x · 2^n for the integer n in the low bits of t. */
+static inline vf vf_add_exponent(vf x, vf t)
 {
-    return _mm256_andnot_ps(_mm256_cmp_ps(x, _mm256_set1_ps(-__builtin_inff()), _CMP_EQ_OQ), w);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), _mm256_slli_epi32(_mm256_castps_si256(t), 23)));
 }
 /* Columns of a bf16 pair vector [VW][2]: the first and the second of each pair. */
 static inline vf vf_bf16_even(const uint16_t *p)

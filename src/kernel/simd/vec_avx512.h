@@ -110,11 +110,10 @@ static inline vf vf_exp2i(vf n)
 {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23));
 }
-/* w, but 0 in the lanes where x is -inf. */
-static inline vf vf_zero_where_neg_inf(vf w, vf x)
+/* x · 2^n for the integer n in the low bits of t. */
+static inline vf vf_add_exponent(vf x, vf t)
 {
-    return _mm512_mask_mov_ps(w, _mm512_cmp_ps_mask(x, _mm512_set1_ps(-__builtin_inff()), _CMP_EQ_OQ),
-                              _mm512_setzero_ps());
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), _mm512_slli_epi32(_mm512_castps_si512(t), 23)));
 }
 /* Columns of a bf16 pair vector [VW][2]: the first and the second of each pair. */
 static inline vf vf_bf16_even(const uint16_t *p)
