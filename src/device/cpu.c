@@ -186,7 +186,7 @@ static loam_status cpu_kv_new(loam_device *d, int n_seqs, int n_ctx, int n_kv_he
         LOAM_FAIL(err, NO_MEMORY, "no memory for the KV cache");
     *kv = (loam_kv){.n_seqs = n_seqs, .n_kv_heads = n_kv_heads, .head_dim = head_dim};
     kv->n_ctx = (int)loam_align_up((size_t)n_ctx, LOAM_ATTENTION_BLOCK);
-    size_t rows, k_bytes, v_bytes;
+    size_t rows, k_bytes = 0, v_bytes;
     bool over = loam_mul_overflows((size_t)n_seqs * (size_t)n_kv_heads, (size_t)kv->n_ctx, &rows) ||
                 loam_mul_overflows(rows, (size_t)head_dim * 2, &k_bytes) ||
                 loam_mul_overflows(rows, (size_t)loam_v_stride(head_dim) * 2, &v_bytes) ||
@@ -230,6 +230,8 @@ static void cpu_program_free(loam_program *p)
         munmap(p->arena, p->arena_bytes);
     if (p->scratch)
         munmap(p->scratch, p->scratch_bytes * (size_t)loam_pool_size(p->device->pool));
+    for (int i = 0; p->rope_freqs && i < p->plan->n_ops; i++)
+        free(p->rope_freqs[i]);
     free(p->rope_freqs);
     free(p->progress);
     free(p);
@@ -269,25 +271,28 @@ static loam_status cpu_program_new(loam_device *d, const loam_plan *plan, loam_p
         LOAM_FAIL(err, NO_MEMORY, "no memory for the program");
     p->device = d;
     p->plan = plan;
-    p->arena_bytes = plan->arena_bytes;
+    p->arena_bytes = plan->arena_bytes + 4096; /* never empty */
     p->scratch_bytes = kernel_bytes() + (2 * tile_floats(plan) + row_floats(plan)) * sizeof(float);
     p->scratch_bytes = loam_align_up(p->scratch_bytes, 4096);
     size_t progress_bytes = ((size_t)plan->n_ops + 1) * sizeof *p->progress;
     p->progress = aligned_alloc(64, progress_bytes);
     if (p->progress)
         memset(p->progress, 0, progress_bytes);
-    p->arena = map_pages(p->arena_bytes + 4096, true);
+    p->arena = map_pages(p->arena_bytes, true);
     p->scratch = map_pages(p->scratch_bytes * (size_t)loam_pool_size(d->pool), false);
-    for (int i = 0; i < plan->n_ops; i++) {
+    p->rope_freqs = calloc((size_t)plan->n_ops + 1, sizeof *p->rope_freqs);
+    bool complete = p->progress && p->arena && p->scratch && p->rope_freqs;
+    for (int i = 0; i < plan->n_ops && complete; i++) {
         const loam_op *o = &plan->ops[i];
         if (o->kind != LOAM_OP_ROPE_TABLE)
             continue;
-        p->rope_freqs = calloc((size_t)o->n_rot / 2 + 1, sizeof *p->rope_freqs);
-        if (p->rope_freqs)
-            loam_cpu_rope_freqs(o, o->in[1] >= 0 ? plan->tensors[o->in[1]].weight->vector : NULL, p->rope_freqs,
-                                &p->rope_freqs[o->n_rot / 2]);
+        double *freqs = p->rope_freqs[i] = calloc((size_t)o->n_rot / 2 + 1, sizeof *freqs);
+        complete = freqs != NULL;
+        if (complete)
+            loam_cpu_rope_freqs(o, o->in[1] >= 0 ? plan->tensors[o->in[1]].weight->vector : NULL, freqs,
+                                &freqs[o->n_rot / 2]);
     }
-    if (!p->progress || !p->arena || !p->scratch) {
+    if (!complete) {
         size_t bytes = p->arena_bytes;
         cpu_program_free(p);
         LOAM_FAIL(err, NO_MEMORY, "no memory for %zu bytes of intermediate results; lower the batch size", bytes);

@@ -59,8 +59,8 @@ struct loam_program {
     size_t scratch_bytes;              /* of one thread */
     struct loam_op_progress *progress; /* per operation */
     _Atomic uint32_t run;              /* number of the current step */
-    double *rope_freqs; /* per operation of kind ROPE_TABLE: angle of one position step, built at compile time */
-    loam_step step;     /* the current one; its arrays are borrowed */
+    double **rope_freqs; /* per operation, NULL unless ROPE_TABLE: angles of one position step, then the amplitude */
+    loam_step step;      /* the current one; its arrays are borrowed */
 };
 
 /* Where a thread's scratch has its parts. */

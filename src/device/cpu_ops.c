@@ -137,7 +137,7 @@ static void run_rows(const loam_program *p, const loam_op *o, int64_t row, const
         store(p, o->out, row, 1, f32_row(p, o->in[0], row), 0, 0, tensor(p, o->out)->shape[1]);
         break;
     case LOAM_OP_ROPE_TABLE: {
-        const double *freqs = p->rope_freqs, amplitude = freqs[o->n_rot / 2];
+        const double *freqs = p->rope_freqs[o - p->plan->ops], amplitude = freqs[o->n_rot / 2];
         float *cs = f32_row(p, o->out, row), *sn = cs + o->n_rot;
         for (int i = 0; i < o->n_rot / 2; i++) {
             double angle = freqs[i] * st->positions[row];

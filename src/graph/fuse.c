@@ -34,12 +34,14 @@ static bool fuse_residual(loam_graph *g, int add)
     return false;
 }
 
-/* silu(x·Gᵀ) · (x·Uᵀ) -> GATED, when both products read the same x. */
-static bool fuse_gated(loam_graph *g, int swiglu)
+/* silu(x·Gᵀ) · (x·Uᵀ) -> GATED, when both products read the same x in the same layout. */
+static bool fuse_gated(loam_graph *g, const loam_device_api *api, const loam_device *d, int swiglu)
 {
     int gate = lone_matmul(g, g->ops[swiglu].in[0]), up = lone_matmul(g, g->ops[swiglu].in[1]);
     if (gate < 0 || up < 0 || g->ops[gate].in[0] != g->ops[up].in[0] || g->ops[gate].in[2] >= 0 ||
         g->ops[up].in[2] >= 0)
+        return false;
+    if (api->act(d, g->tensors[g->ops[gate].in[1]].dtype) != api->act(d, g->tensors[g->ops[up].in[1]].dtype))
         return false;
     loam_op *o = &g->ops[swiglu];
     o->kind = LOAM_OP_GATED;
@@ -50,13 +52,13 @@ static bool fuse_gated(loam_graph *g, int swiglu)
     return true;
 }
 
-void loam_graph_fuse(loam_graph *g)
+void loam_graph_fuse(loam_graph *g, const loam_device_api *api, const loam_device *d)
 {
     for (int i = 0; i < g->n_ops; i++) {
         if (g->ops[i].kind == LOAM_OP_ADD)
             fuse_residual(g, i);
         else if (g->ops[i].kind == LOAM_OP_SWIGLU)
-            fuse_gated(g, i);
+            fuse_gated(g, api, d, i);
     }
     int n = 0;
     for (int i = 0; i < g->n_ops; i++)

@@ -366,7 +366,7 @@ loam_status loam_graph_plan(loam_graph *g, const loam_device_api *api, loam_devi
             *err = g->err;
         return g->err.code;
     }
-    loam_graph_fuse(g);
+    loam_graph_fuse(g, api, d);
     LOAM_TRY(loam_graph_assign_layouts(g, api, d, err));
     LOAM_TRY(loam_graph_plan_memory(g, max_tokens, max_outputs, err));
     for (int i = 0; i < g->n_ops; i++)

@@ -24,7 +24,7 @@ loam_op *loam_graph_op_add(loam_graph *g, loam_op_kind kind);
 int loam_graph_n_uses(const loam_graph *g, int t);
 
 /* Rewrites ops: MATMUL + ADD -> MATMUL with residual; MATMUL, MATMUL, SWIGLU -> GATED (fuse.c). */
-void loam_graph_fuse(loam_graph *g);
+void loam_graph_fuse(loam_graph *g, const loam_device_api *api, const loam_device *d);
 /* Chooses the storage of each intermediate for its readers, adding CONVERT where they disagree (layout.c). */
 loam_status loam_graph_assign_layouts(loam_graph *g, const loam_device_api *api, const loam_device *d, loam_err *err);
 /* Orders ops into stages and gives every TEMP and OUTPUT its place in the arena (memory.c). */

@@ -11,14 +11,13 @@ static bool in_arena(const loam_tensor *t)
     return t->kind == LOAM_TENSOR_TEMP || t->kind == LOAM_TENSOR_OUTPUT;
 }
 
-/* The operation overwrites its input in place: ROPE always (the input's only reader), a product its residual. */
+/* The operation overwrites its input in place: ROPE always (the input's only reader), a product its residual unless
+ * that is its factor too. Results that stay readable are neither overwritten nor written this way. */
 static int overwritten(const loam_graph *g, const loam_op *o)
 {
-    if (o->kind == LOAM_OP_ROPE)
-        return o->in[0];
-    if (o->kind == LOAM_OP_MATMUL && o->in[3] >= 0 && g->tensors[o->out].kind == g->tensors[o->in[3]].kind)
-        return o->in[3];
-    return -1;
+    int x = o->kind == LOAM_OP_ROPE ? o->in[0] : o->kind == LOAM_OP_MATMUL && o->in[3] != o->in[0] ? o->in[3] : -1;
+    bool temp = x >= 0 && g->tensors[x].kind == LOAM_TENSOR_TEMP && g->tensors[o->out].kind == LOAM_TENSOR_TEMP;
+    return temp ? x : -1;
 }
 
 static int last_reader(const loam_graph *g, int t)
@@ -85,10 +84,11 @@ loam_status loam_graph_plan_memory(loam_graph *g, int64_t max_tokens, int64_t ma
     /* in-place results share the storage of what they overwrite, if nobody reads that later */
     for (int i = 0; i < g->n_ops; i++) {
         int over = overwritten(g, &g->ops[i]);
-        if (over >= 0 && last_reader(g, over) == i && in_arena(&g->tensors[over]))
+        if (over >= 0 && last_reader(g, over) == i)
             g->tensors[g->ops[i].out].storage = g->tensors[over].storage;
         else if (g->ops[i].kind == LOAM_OP_ROPE)
-            LOAM_FAIL(err, INTERNAL, "rope: its input is read again later, which in-place rotation does not allow");
+            LOAM_FAIL(err, INTERNAL,
+                      "rope: its input or result is kept or read again, which in-place rotation does not allow");
     }
     life *lives = calloc((size_t)g->n_tensors + 1, sizeof *lives);
     int *slot = calloc((size_t)g->n_tensors + 1, sizeof *slot);

@@ -34,6 +34,11 @@ static loam_status bind(loam_model *m, loam_bound_weight *b, int64_t n, int64_t 
                   "the types in `loam model inspect --help`",
                   b->name, type ? type->name : "unknown");
     }
+    /* without this a small file could claim the same bytes for thousands of weights, each packed anew */
+    m->bound_bytes += t->bytes;
+    if (m->bound_bytes > loam_gguf_map(m->gguf)->size)
+        LOAM_FAIL(err, CORRUPT, "the tensor '%s' and those before it need more bytes than the file has: they overlap",
+                  b->name);
     loam_status st = m->api->weight_new(m->device, b->dtype, b->n, k, t->data, products, rows, &b->w, err);
     if (st != LOAM_OK) {
         loam_err_prefix(err, "tensor '%s'", b->name);

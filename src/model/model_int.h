@@ -37,7 +37,8 @@ struct loam_model {
     const loam_device_api *api;
     loam_device *device;
     loam_bound_weight token_embd, output_norm, output, rope_factors;
-    bool tied; /* output is token_embd */
+    size_t bound_bytes; /* of the file, by all weights so far */
+    bool tied;          /* output is token_embd */
     loam_layer_weights *layers;
     loam_kv **kv; /* per layer */
     loam_graph *graph;

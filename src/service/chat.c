@@ -121,6 +121,10 @@ static loam_status make_vars(loam_chat *c, const json_t *messages, const json_t 
              json_object_set_new(all, "eos_token", json_string(eos)) != 0 ||
              (!json_object_get(all, "add_generation_prompt") &&
               json_object_set_new(all, "add_generation_prompt", json_true()) != 0);
+    /* templates are written for transformers, which always passes these, null when there are none */
+    static const char *const optional[] = {"tools", "documents"};
+    for (size_t i = 0; i < sizeof optional / sizeof *optional && !failed; i++)
+        failed = !json_object_get(all, optional[i]) && json_object_set_new(all, optional[i], json_null()) != 0;
     if (failed) {
         json_decref(all);
         LOAM_FAIL(err, NO_MEMORY, "no memory for the messages");

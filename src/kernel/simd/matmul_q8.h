@@ -215,6 +215,7 @@ INLINE void panel_tile(qformat f, const int R, const column col[2], int n_blocks
                 if (is_split(f))
                     i = vi_add(i, up[r][v].wide);
                 vf_store(out, block_sum(f, i, &act[r][b], s, m, vf_load(out)));
+                tile_row_end();
             }
         }
     }

@@ -77,6 +77,7 @@ INLINE void sub_panel_tile(qformat f, const int R, const uint8_t *codes0, const 
             for (int r = 0; r < R; r++) {
                 float *out = y[v] + r * y_stride;
                 vf_store(out, sub_sum(f, idot2_end(&d[r][v], s[0], s[1]), &act[r][b], s, m, ds, dm, vf_load(out)));
+                tile_row_end();
             }
         }
     }

@@ -249,6 +249,11 @@ static inline __attribute__((always_inline)) void idot_step_upper(idot *d, int s
 {
     idot_step_by(d, 8, step, 8, w, a, _mm256_set1_epi16(16));
 }
+/* Keeps the compiler from gathering the loads of all rows before the first row's sums, which costs it the registers. */
+static inline __attribute__((always_inline)) void tile_row_end(void)
+{
+    __asm__ volatile("" ::: "memory");
+}
 /* Rows of a tile so that its 16-bit and 32-bit sums stay in 16 registers. */
 static inline __attribute__((always_inline)) int tile_max_rows(bool split, int depth)
 {

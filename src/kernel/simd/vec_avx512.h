@@ -220,6 +220,8 @@ static inline __attribute__((always_inline)) void idot_step_upper(idot *d, int s
 {
     (void)d, (void)step, (void)w, (void)a;
 }
+/* See vec_avx2.h; here the compiler may order the rows as it likes. */
+static inline __attribute__((always_inline)) void tile_row_end(void) {}
 static inline __attribute__((always_inline)) int tile_max_rows(bool split, int depth)
 {
     (void)split, (void)depth;
