@@ -1,10 +1,24 @@
-/* checkkern --bench: one thread, ns a call, GOP/s or GB/s. */
+/* checkkern --bench: one thread; ns a call, GOP/s with the share of what this level reaches on registers, GB/s. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "checkkern.h"
+
+/* GOP/s of multiply-adds on registers: f32, and the integer step of 4-bit products. */
+static double peak_f32, peak_i8;
+
+static double measure_peak(uint64_t (*loop)(int64_t), int64_t n)
+{
+    double best = 0;
+    for (int i = 0; i < 5; i++) {
+        double t0 = loam_clock_s();
+        double rate = (double)loop(n) / (loam_clock_s() - t0) * 1e-9;
+        best = rate > best ? rate : best;
+    }
+    return best;
+}
 
 static void bench_matmul(const loam_kernels *ks, loam_dtype t, int64_t n, int64_t k, int64_t m)
 {
@@ -38,9 +52,11 @@ static void bench_matmul(const loam_kernels *ks, loam_dtype t, int64_t n, int64_
         spent += dt;
         best = dt < best ? dt : best;
     }
-    printf("%-7s matmul %-7s m=%-4lld n=%-5lld k=%-5lld %10.0f ns %8.1f GOP/s %7.2f GB/s of weights\n",
+    double rate = 2e-9 * (double)(m * n * k) / best;
+    printf("%-7s matmul %-7s m=%-4lld n=%-5lld k=%-5lld %10.0f ns %8.1f GOP/s (%2.0f %%) %7.2f GB/s of weights\n",
            loam_cpu_level_name(ks->level), loam_dtype_name(t), (long long)m, (long long)n, (long long)k, best * 1e9,
-           2e-9 * (double)(m * n * k) / best, 1e-9 * (double)loam_packed_bytes(&w) / best);
+           rate, 100 * rate / (loam_pack_format_get(t) ? peak_i8 : peak_f32),
+           1e-9 * (double)loam_packed_bytes(&w) / best);
     free(src), free(packed), free(x), free(y), free(a), free(scratch);
 }
 
@@ -59,14 +75,18 @@ static void bench_attention(const loam_kernels *ks, int hd, int heads, int pos, 
         spent += dt;
         best = dt < best ? dt : best;
     }
-    printf("%-7s attention head_dim=%d heads=%d pos=%d tokens=%d %10.0f ns %8.1f GFLOP/s\n",
-           loam_cpu_level_name(ks->level), hd, heads, pos, tokens, best * 1e9,
-           4e-9 * (double)n * (pos + tokens / 2.0) / best);
+    double rate = 4e-9 * (double)n * (pos + tokens / 2.0) / best;
+    printf("%-7s attention head_dim=%d heads=%d pos=%d tokens=%d %10.0f ns %8.1f GFLOP/s (%2.0f %%)\n",
+           loam_cpu_level_name(ks->level), hd, heads, pos, tokens, best * 1e9, rate, 100 * rate / peak_f32);
     free(k), free(v), free(q), free(out), free(scratch);
 }
 
 void bench_level(const loam_kernels *ks, const char *only)
 {
+    peak_f32 = measure_peak(ks->peak_f32, 500000);
+    peak_i8 = measure_peak(ks->peak_i8, 50000);
+    printf("%-7s on registers: %.0f GFLOP/s f32, %.0f GOP/s 4-bit products\n", loam_cpu_level_name(ks->level), peak_f32,
+           peak_i8);
     for (loam_dtype t = 0; t < LOAM_DTYPE_COUNT; t++) {
         if (t == LOAM_DTYPE_I32 || (only && strcmp(only, loam_dtype_name(t)) != 0))
             continue;
