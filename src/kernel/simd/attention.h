@@ -205,6 +205,18 @@ INLINE void to_f32(const uint16_t *x, float *y, int64_t n)
         vf_store(y + i, vf_from_f16(x + i));
 }
 
+/* Asks for the K and V of n positions from p0 on: in generation they come from memory, a few kilobytes here and there,
+ * which the processor does not foresee by itself. */
+INLINE void block_prefetch(const attention_state *a, int p0, int n)
+{
+    const char *k = (const char *)(a->t->k + (int64_t)p0 * a->t->head_dim);
+    const char *v = (const char *)(a->t->v + p0 * a->v_stride);
+    for (int64_t i = 0; i < (int64_t)n * a->t->head_dim * 2; i += 64)
+        __builtin_prefetch(k + i);
+    for (int64_t i = 0; i < n * a->v_stride * 2; i += 64)
+        __builtin_prefetch(v + i);
+}
+
 static void attention(const loam_attention_task *t, void *scratch)
 {
     enum { ROWS = LOAM_ATTENTION_MAX_ROWS };
@@ -225,7 +237,8 @@ static void attention(const loam_attention_task *t, void *scratch)
     const int last = t->pos + t->n_tokens - 1;
     const int first = t->window > 0 && t->pos >= t->window ? t->pos - t->window + 1 : 0;
     for (int p0 = first / KV_BLOCK * KV_BLOCK; p0 <= last; p0 += KV_BLOCK) {
-        const int n_pos = last - p0 + 1 < KV_BLOCK ? last - p0 + 1 : KV_BLOCK;
+        const int n_pos = last - p0 + 1 < KV_BLOCK ? last - p0 + 1 : KV_BLOCK, left = last - p0 + 1 - n_pos;
+        block_prefetch(&a, p0 + KV_BLOCK, left < KV_BLOCK ? left : KV_BLOCK);
         if (a.rows > 2 * ROW_TILE) { /* one conversion for all row tiles; the same values, so the same bits */
             to_f32(t->k + (int64_t)p0 * t->head_dim, a.k, (int64_t)(n_pos + 15) / 16 * 16 * t->head_dim);
             to_f32(t->v + p0 * a.v_stride, a.v, n_pos * a.v_stride);
