@@ -53,6 +53,20 @@ static loam_status bind(loam_model *m, loam_bound_weight *b, int64_t n, int64_t 
     return LOAM_OK;
 }
 
+/* Tensors that the graph has no place for, but without which the answers would be wrong. */
+static loam_status refuse_other_biases(const loam_model *m, int layer, loam_err *err)
+{
+    static const char *const others[] = {"attn_output", "ffn_gate", "ffn_up", "ffn_down", "attn_norm", "ffn_norm"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "blk.%d.%s.bias", layer, others[i]);
+        if (loam_gguf_find_tensor(m->gguf, name))
+            LOAM_FAIL(err, UNSUPPORTED, "the tensor '%s': Loam runs %s models without this bias only", name,
+                      m->hp.arch);
+    }
+    return LOAM_OK;
+}
+
 #define MATRIX(field, n, k, name) \
     LOAM_TRY(bind(m, &w->field, n, k, true, true, false, "blk.%d." name ".weight", i, err))
 #define VECTOR(field, k, required, name) \
@@ -80,6 +94,7 @@ loam_status loam_llama_bind(loam_model *m, loam_err *err)
     bool biases = strcmp(hp->arch, "qwen2") == 0, norms = strcmp(hp->arch, "qwen3") == 0;
     for (int i = 0; i < hp->n_layers; i++) {
         loam_layer_weights *w = &m->layers[i];
+        LOAM_TRY(refuse_other_biases(m, i, err));
         VECTOR(attn_norm, c, true, "attn_norm.weight");
         MATRIX(q, q, c, "attn_q");
         MATRIX(k, kv, c, "attn_k");
