@@ -315,7 +315,7 @@ static void check_memory(const loam_plan *p)
     int pairs = 0;
     for (int a = 0; a < p->n_tensors; a++)
         for (int b = 0; b < p->n_tensors; b++) {
-            int a0, a1, b0, b1;
+            int a0 = 0, a1 = 0, b0 = 0, b1 = 0;
             if (a == b || !life_of(p, a, &a0, &a1) || !life_of(p, b, &b0, &b1))
                 continue;
             const loam_tensor *x = &p->tensors[a], *y = &p->tensors[b];
