@@ -117,28 +117,16 @@ INLINE vf block_sum(qformat f, vi products, const loam_act_block *a, vf scale, v
     return f.has_min ? vf_fma(min, vf_set1(a->scaled_sum), y) : y;
 }
 
-/* A panel: the codes of up to KC_BLOCKS blocks as bytes, and their scales and mins, for TILE_GROUPS groups. Codes of
- * depth 0 are cut into their lower and upper four bits (codes, upper). */
+/* A panel: the codes of up to KC_BLOCKS blocks as bytes, and their scales and mins, for TILE_GROUPS groups. */
 typedef struct panel {
     uint8_t codes[TILE_GROUPS][KC_BLOCKS][8][64];
-    uint8_t upper[SPLIT_BYTES ? TILE_GROUPS : 1][SPLIT_BYTES ? KC_BLOCKS : 1][8][64];
     float scale[TILE_GROUPS][KC_BLOCKS][16], min[TILE_GROUPS][KC_BLOCKS][16];
     uint8_t sub[TILE_GROUPS][KC_BLOCKS][2][64], sub_min[TILE_GROUPS][KC_BLOCKS][2][64]; /* vectors of sub_scale() */
 } panel;
 _Static_assert(sizeof(panel) + 64 <= LOAM_MATMUL_SCRATCH, "LOAM_MATMUL_SCRATCH is too small");
 
-INLINE bool is_split(qformat f)
-{
-    return idot_depth(f.max_q) == 0;
-}
-
 INLINE void put_code(qformat f, panel *p, int at, int b, int g, int v, vi q)
 {
-    if (is_split(f)) {
-        const vi nibble = vb_set1(15);
-        vb_store(&p->upper[at][b][g][v * VB], vb_and(vb_srl16(q, 4), nibble));
-        q = vb_and(q, nibble);
-    }
     vb_store(&p->codes[at][b][g][v * VB], q);
 }
 
@@ -155,8 +143,6 @@ INLINE void panel_fill(qformat f, const loam_packed *w, const uint8_t *group, in
                 put_code(f, p, at, b, j, v, lo);
                 put_code(f, p, at, b, j + 4, v, hi);
             }
-            for (int g = 0; f.low_bits == 8 && is_split(f) && g < 8; g++)
-                put_code(f, p, at, b, g, v, vb_load(low + g * 64 + v * VB));
             if (f.n_sub == 2) {
                 sub_fill(f, w, group, b0 + b, v, p->scale[at][b], p->min[at][b], p->sub[at][b], p->sub_min[at][b]);
                 continue;
@@ -170,7 +156,7 @@ INLINE void panel_fill(qformat f, const loam_packed *w, const uint8_t *group, in
 
 /* Where the parts of a panel begin for one column vector. */
 typedef struct column {
-    const uint8_t *codes, *upper;
+    const uint8_t *codes;
     const float *scale, *min;
     const uint8_t *sub, *sub_min;
 } column;
@@ -179,31 +165,23 @@ typedef struct column {
 INLINE void panel_tile(qformat f, const int R, const column col[2], int n_blocks,
                        const loam_act_block *const act[MAX_ROWS], float *const y[2], int64_t y_stride)
 {
-    const int depth = is_split(f) ? 8 : idot_depth(f.max_q);
+    const int depth = idot_depth(f.max_q);
     for (int b = 0; b < n_blocks; b++) {
-        idot d[MAX_ROWS][2], up[MAX_ROWS][2];
+        idot d[MAX_ROWS][2];
         for (int r = 0; r < R; r++)
-            for (int v = 0; v < 2; v++) {
+            for (int v = 0; v < 2; v++)
                 idot_begin(&d[r][v], f.zero, act[r][b].sum);
-                idot_begin(&up[r][v], 0, 0);
-            }
 #pragma GCC unroll 8
         for (int g = 0; g < 8; g++) {
-            vi w[2], u[2];
+            vi w[2];
             for (int v = 0; v < 2; v++) {
-                w[v] = vb_load(col[v].codes + (b * 8 + g) * 64);
-                if (is_split(f))
-                    u[v] = vb_load(col[v].upper + (b * 8 + g) * 64);
+                w[v] = idot_weights(depth, vb_load(col[v].codes + (b * 8 + g) * 64));
             }
             for (int r = 0; r < R; r++) {
                 vi a = vi_load_bcast(act[r][b].q + g * 4);
                 for (int v = 0; v < 2; v++) {
                     idot_step(&d[r][v], depth, g, 8, w[v], a);
                     idot_pin(&d[r][v], depth);
-                    if (is_split(f)) {
-                        idot_step_upper(&up[r][v], g, u[v], a);
-                        idot_pin(&up[r][v], depth);
-                    }
                 }
             }
         }
@@ -212,8 +190,6 @@ INLINE void panel_tile(qformat f, const int R, const column col[2], int n_blocks
             for (int r = 0; r < R; r++) {
                 float *out = y[v] + r * y_stride;
                 vi i = idot_end(&d[r][v], depth, f.zero, act[r][b].sum);
-                if (is_split(f))
-                    i = vi_add(i, up[r][v].wide);
                 vf_store(out, block_sum(f, i, &act[r][b], s, m, vf_load(out)));
                 tile_row_end();
             }
@@ -298,7 +274,7 @@ INLINE void tile_rows(qformat f, const int R, const column col[2], int n_blocks,
 INLINE void matmul_many(qformat f, const loam_packed *w, int64_t g0, int64_t n_groups, const void *act,
                         size_t act_stride, int64_t m, float *y, int64_t y_stride, void *scratch)
 {
-    const int rows_max = tile_max_rows(is_split(f), idot_depth(f.max_q));
+    const int rows_max = tile_max_rows(idot_depth(f.max_q));
     const int64_t n_blocks = w->k / 32;
     panel *p = scratch;
     for (int64_t g = 0; g < n_groups; g += TILE_GROUPS) {
@@ -313,9 +289,7 @@ INLINE void matmul_many(qformat f, const loam_packed *w, int64_t g0, int64_t n_g
                 panel_fill(f, w, group, b0, nb, p, i);
                 for (int v = 0; v < NV; v++)
                     col[i * NV + v] = (column){
-                        .codes =
-                            f.low_bits == 8 && !is_split(f) ? group + b0 * 512 + v * VB : &p->codes[i][0][0][v * VB],
-                        .upper = SPLIT_BYTES ? &p->upper[i][0][0][v * VB] : NULL,
+                        .codes = f.low_bits == 8 ? group + b0 * 512 + v * VB : &p->codes[i][0][0][v * VB],
                         .scale = &p->scale[i][0][v * VW],
                         .min = &p->min[i][0][v * VW],
                         .sub = &p->sub[i][0][0][v * VB],

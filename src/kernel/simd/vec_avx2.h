@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define VEC_NAME(f) f##_avx2
-enum { VW = 8, VB = 32, TILE_GROUPS = 1, SPLIT_BYTES = 1 };
+enum { VW = 8, VB = 32, TILE_GROUPS = 1 };
 typedef __m256 vf;
 typedef __m256i vi;
 
@@ -172,10 +172,6 @@ static inline vi vi_zero(void)
 {
     return _mm256_setzero_si256();
 }
-static inline vi vi_add(vi a, vi b)
-{
-    return _mm256_add_epi32(a, b);
-}
 static inline vi vi_sub(vi a, vi b)
 {
     return _mm256_sub_epi32(a, b);
@@ -191,9 +187,9 @@ static inline void vf_to_i8(int8_t *p, vf v)
 
 /* One step of an integer dot product: column vector w (unsigned bytes ≤ max_q) times four broadcast signed bytes.
  * 16-bit sums of two products hold `depth` steps before they must be widened (15·127·2·8 < 32768): depth 8 for 4-bit
- * codes, 4 for 5-bit, 2 for 6-bit. Whole bytes do not fit even once (depth 0): either they go in two halves of four
- * bits (panels), or by the detour over sign and magnitude (single rows). Widening multiplies by `by`, pairs of 16-bit
- * numbers for each column: ones, 16 for the upper half of a byte, or the integer scale of a sub-block. */
+ * codes, 4 for 5-bit, 2 for 6-bit. Whole bytes do not fit even once (depth 0): they take the detour over sign and
+ * magnitude. Widening multiplies by `by`, a pair of 16-bit numbers for each column: ones, or the integer scale of a
+ * sub-block. */
 typedef struct idot {
     vi wide, narrow;
 } idot;
@@ -244,20 +240,15 @@ static inline __attribute__((always_inline)) vi idot_end(const idot *d, int dept
     return depth == 0 || zero == 0 ? d->wide : _mm256_sub_epi32(d->wide, _mm256_set1_epi32(zero * sum));
 }
 
-/* The upper four bits of whole bytes: counts sixteenfold. */
-static inline __attribute__((always_inline)) void idot_step_upper(idot *d, int step, vi w, vi a)
-{
-    idot_step_by(d, 8, step, 8, w, a, _mm256_set1_epi16(16));
-}
 /* Keeps the compiler from gathering the loads of all rows before the first row's sums, which costs it the registers. */
 static inline __attribute__((always_inline)) void tile_row_end(void)
 {
     __asm__ volatile("" ::: "memory");
 }
 /* Rows of a tile so that its 16-bit and 32-bit sums stay in 16 registers. */
-static inline __attribute__((always_inline)) int tile_max_rows(bool split, int depth)
+static inline __attribute__((always_inline)) int tile_max_rows(int depth)
 {
-    return split || depth == 2 ? 3 : 6;
+    return depth == 2 ? 3 : depth == 0 ? 4 : 6;
 }
 
 /* Formats with an integer scale for each half of a block: Σ over the halves of scale · Σ products. */

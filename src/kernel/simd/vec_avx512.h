@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define VEC_NAME(f) f##_avx512
-enum { VW = 16, VB = 64, TILE_GROUPS = 2, SPLIT_BYTES = 0 };
+enum { VW = 16, VB = 64, TILE_GROUPS = 2 };
 typedef __m512 vf;
 typedef __m512i vi;
 
@@ -166,10 +166,6 @@ static inline vi vi_zero(void)
 {
     return _mm512_setzero_si512();
 }
-static inline vi vi_add(vi a, vi b)
-{
-    return _mm512_add_epi32(a, b);
-}
 static inline vi vi_sub(vi a, vi b)
 {
     return _mm512_sub_epi32(a, b);
@@ -215,16 +211,11 @@ static inline __attribute__((always_inline)) vi idot_end(const idot *d, int dept
     return d->wide;
 }
 
-/* Never used: vpdpbusd takes whole bytes. */
-static inline __attribute__((always_inline)) void idot_step_upper(idot *d, int step, vi w, vi a)
-{
-    (void)d, (void)step, (void)w, (void)a;
-}
 /* See vec_avx2.h; here the compiler may order the rows as it likes. */
 static inline __attribute__((always_inline)) void tile_row_end(void) {}
-static inline __attribute__((always_inline)) int tile_max_rows(bool split, int depth)
+static inline __attribute__((always_inline)) int tile_max_rows(int depth)
 {
-    (void)split, (void)depth;
+    (void)depth;
     return 6;
 }
 
