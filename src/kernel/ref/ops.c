@@ -43,13 +43,19 @@ void loam_rope_ref(float *x, int64_t n_heads, int64_t head_dim, int64_t n_rot, b
         }
 }
 
+/* Into the finite range of f16: an infinity in the cache would turn into NaN where attention gives it the weight 0. */
+static float f16_range(float x)
+{
+    return !(x >= -65504.0f) ? -65504.0f : x > 65504.0f ? 65504.0f : x;
+}
+
 void loam_kv_write_ref(const float *k, const float *v, int64_t head_dim, int64_t pos, uint16_t *k_cache,
                        uint16_t *v_cache)
 {
     uint16_t *kc = k_cache + pos / 16 * 16 * head_dim + pos % 16, *vc = v_cache + pos * loam_v_stride(head_dim);
     for (int64_t d = 0; d < head_dim; d++) {
-        kc[d * 16] = loam_f32_to_f16(k[d]);
-        vc[d] = loam_f32_to_f16(v[d]);
+        kc[d * 16] = loam_f32_to_f16(f16_range(k[d]));
+        vc[d] = loam_f32_to_f16(f16_range(v[d]));
     }
 }
 

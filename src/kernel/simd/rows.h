@@ -138,6 +138,12 @@ static void rope(float *x, int64_t n_heads, int64_t head_dim, int64_t n_rot, boo
     }
 }
 
+/* Into the finite range of f16: an infinity in the cache would turn into NaN where attention gives it the weight 0. */
+INLINE vf f16_range(vf x)
+{
+    return vf_min(vf_max(x, vf_set1(-65504.0f)), vf_set1(65504.0f));
+}
+
 static void kv_write(const float *k, const float *v, int64_t head_dim, int64_t pos, uint16_t *k_cache,
                      uint16_t *v_cache)
 {
@@ -148,10 +154,10 @@ static void kv_write(const float *k, const float *v, int64_t head_dim, int64_t p
     uint16_t *kc = k_cache + pos / 16 * 16 * head_dim + pos % 16, *vc = v_cache + pos * loam_v_stride(head_dim);
     for (int64_t d = 0; d < head_dim; d += VW) {
         uint16_t half[VW];
-        vf_to_f16(half, vf_load(k + d));
+        vf_to_f16(half, f16_range(vf_load(k + d)));
         for (int i = 0; i < VW; i++)
             kc[(d + i) * 16] = half[i];
-        vf_to_f16(vc + d, vf_load(v + d));
+        vf_to_f16(vc + d, f16_range(vf_load(v + d)));
     }
 }
 
