@@ -85,6 +85,13 @@ INLINE void codes_pair(qformat f, const uint8_t *low, const uint8_t *high, int j
     }
 }
 
+/* Where the parts of a panel begin for one column vector. */
+typedef struct column {
+    const uint8_t *codes;
+    const float *scale, *min;
+    const uint8_t *sub, *sub_min;
+} column;
+
 #include "kernel/simd/matmul_sub.h"
 
 /* Formats with two integer scales a block live in matmul_sub.h; here a block has one f32 scale and perhaps a min. */
@@ -153,13 +160,6 @@ INLINE void panel_fill(qformat f, const loam_packed *w, const uint8_t *group, in
         }
     }
 }
-
-/* Where the parts of a panel begin for one column vector. */
-typedef struct column {
-    const uint8_t *codes;
-    const float *scale, *min;
-    const uint8_t *sub, *sub_min;
-} column;
 
 /* R rows × 2 column vectors over the panel. */
 INLINE void panel_tile(qformat f, const int R, const column col[2], int n_blocks,
@@ -265,8 +265,7 @@ INLINE void tile_rows(qformat f, const int R, const column col[2], int n_blocks,
                       const loam_act_block *const act[MAX_ROWS], float *const y[2], int64_t y_stride)
 {
     if (f.n_sub == 2)
-        sub_panel_tile(f, R, col[0].codes, col[1].codes, col[0].scale, col[1].scale, col[0].min, col[1].min, col[0].sub,
-                       col[1].sub, col[0].sub_min, col[1].sub_min, n_blocks, act, y, y_stride);
+        sub_panel_tile(f, R, col, n_blocks, act, y, y_stride);
     else
         panel_tile(f, R, col, n_blocks, act, y, y_stride);
 }

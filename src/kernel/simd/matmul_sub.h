@@ -4,9 +4,8 @@
 #ifndef LOAM_KERNEL_MATMUL_SUB_H
 #define LOAM_KERNEL_MATMUL_SUB_H
 
-INLINE vf sub_super(const loam_packed *w, const uint8_t *group, size_t plane, int64_t b, int v)
+INLINE vf sub_super(const uint8_t *group, size_t plane, int64_t b, int v)
 {
-    (void)w;
     return vf_from_f16((const uint16_t *)(group + plane) + b / 8 * 16 + v * VW);
 }
 
@@ -18,9 +17,9 @@ INLINE vi sub_vector(const uint8_t *group, size_t plane, int64_t b, int half, in
 INLINE void sub_fill(qformat f, const loam_packed *w, const uint8_t *group, int64_t b, int v, float *scale, float *min,
                      uint8_t (*sub)[64], uint8_t (*sub_min)[64])
 {
-    vf_store(scale + v * VW, sub_super(w, group, w->scale_at, b, v));
+    vf_store(scale + v * VW, sub_super(group, w->scale_at, b, v));
     if (f.has_min)
-        vf_store(min + v * VW, sub_super(w, group, w->min_at, b, v));
+        vf_store(min + v * VW, sub_super(group, w->min_at, b, v));
     for (int h = 0; h < 2; h++) {
         vb_store(sub[h] + v * VB, sub_vector(group, w->sub_at, b, h, v, f.sub_signed));
         if (f.has_min)
@@ -38,15 +37,10 @@ INLINE vf sub_sum(qformat f, vi products, const loam_act_block *a, const vi s[2]
     return y;
 }
 
-INLINE void sub_panel_tile(qformat f, const int R, const uint8_t *codes0, const uint8_t *codes1, const float *scale0,
-                           const float *scale1, const float *min0, const float *min1, const uint8_t *sub0,
-                           const uint8_t *sub1, const uint8_t *sub_min0, const uint8_t *sub_min1, int n_blocks,
+INLINE void sub_panel_tile(qformat f, const int R, const column col[2], int n_blocks,
                            const loam_act_block *const act[MAX_ROWS], float *const y[2], int64_t y_stride)
 {
     const int depth = idot_depth(f.max_q);
-    const uint8_t *const codes[2] = {codes0, codes1}, *const sub[2] = {sub0, sub1},
-                         *const sub_min[2] = {sub_min0, sub_min1};
-    const float *const scale[2] = {scale0, scale1}, *const min[2] = {min0, min1};
     for (int b = 0; b < n_blocks; b++) {
         idot2 d[MAX_ROWS][2];
         for (int r = 0; r < R; r++)
@@ -56,8 +50,8 @@ INLINE void sub_panel_tile(qformat f, const int R, const uint8_t *codes0, const 
         for (int g = 0; g < 8; g++) {
             vi w[2], s[2];
             for (int v = 0; v < 2; v++) {
-                w[v] = vb_load(codes[v] + (b * 8 + g) * 64);
-                s[v] = vb_load(sub[v] + (b * 2 + g / 4) * 64);
+                w[v] = vb_load(col[v].codes + (b * 8 + g) * 64);
+                s[v] = vb_load(col[v].sub + (b * 2 + g / 4) * 64);
             }
             for (int r = 0; r < R; r++) {
                 vi a = vi_load_bcast(act[r][b].q + g * 4);
@@ -70,10 +64,10 @@ INLINE void sub_panel_tile(qformat f, const int R, const uint8_t *codes0, const 
         for (int v = 0; v < 2; v++) {
             vi s[2], m[2];
             for (int h = 0; h < 2; h++) {
-                s[h] = vb_load(sub[v] + (b * 2 + h) * 64);
-                m[h] = f.has_min ? vb_load(sub_min[v] + (b * 2 + h) * 64) : vi_zero();
+                s[h] = vb_load(col[v].sub + (b * 2 + h) * 64);
+                m[h] = f.has_min ? vb_load(col[v].sub_min + (b * 2 + h) * 64) : vi_zero();
             }
-            vf ds = vf_load(scale[v] + b * 16), dm = f.has_min ? vf_load(min[v] + b * 16) : vf_zero();
+            vf ds = vf_load(col[v].scale + b * 16), dm = f.has_min ? vf_load(col[v].min + b * 16) : vf_zero();
             for (int r = 0; r < R; r++) {
                 float *out = y[v] + r * y_stride;
                 vf_store(out, sub_sum(f, idot2_end(&d[r][v], s[0], s[1]), &act[r][b], s, m, ds, dm, vf_load(out)));
@@ -109,8 +103,7 @@ INLINE void sub_direct_rows(qformat f, const int R, const loam_packed *w, const 
                 for (int g = 0; g < 8; g++)
                     idot2_step(&d[r], depth, g / 4, g % 4, codes[g], vi_load_bcast(act[r][b].q + g * 4), s[g / 4]);
             }
-            vf ds = sub_super(w, group, w->scale_at, b, v),
-               dm = f.has_min ? sub_super(w, group, w->min_at, b, v) : vf_zero();
+            vf ds = sub_super(group, w->scale_at, b, v), dm = f.has_min ? sub_super(group, w->min_at, b, v) : vf_zero();
             for (int r = 0; r < R; r++)
                 sum[r][v] = sub_sum(f, idot2_end(&d[r], s[0], s[1]), &act[r][b], s, m, ds, dm, sum[r][v]);
         }
