@@ -17,7 +17,6 @@
 enum {
     LOAM_HTTP_REPLY_MAX = 64 << 20, /* bytes of a whole reply */
     LOAM_HTTP_WAIT_MS = 100,        /* how often a waiting thread looks whether its client is still there */
-    LOAM_HTTP_PING_S = 10,          /* silence after which a stream gets a comment line */
     LOAM_HTTP_URL_MAX = 300,
     LOAM_HTTP_GONE = 499, /* reply status when there is nobody left to answer; never sent */
 };

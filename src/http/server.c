@@ -49,7 +49,7 @@ struct loam_server {
     int listen_fd; /* ours to close once the daemon is quiesced or never started; else -1 */
     int port;
     char url[LOAM_HTTP_URL_MAX];
-    int max_connections, io_timeout_s, request_timeout_s;
+    int max_connections, io_timeout_s, request_timeout_s, ping_s;
     atomic_int answering; /* requests from their last byte to the end of their answer */
     pthread_t watcher;
     bool watching;
@@ -110,7 +110,7 @@ static ssize_t read_stream(void *cls, uint64_t pos, char *out, size_t max)
         r->stream_done = !r->x.reply.stream.next(r->x.reply.stream.arg, LOAM_HTTP_WAIT_MS, piece);
         if (piece->failed)
             return MHD_CONTENT_READER_END_WITH_ERROR;
-        if (!piece->len && !r->stream_done && loam_clock_s() - r->last_sent_s >= LOAM_HTTP_PING_S)
+        if (!piece->len && !r->stream_done && loam_clock_s() - r->last_sent_s >= r->server->ping_s)
             loam_buf_str(piece, ": ping\n\n");
     }
     r->last_sent_s = loam_clock_s();
@@ -230,7 +230,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
     if (!r->x.reply.status) {
         set_timeout(r, 0); /* thinking is not silence of the client's */
         loam_http_handle(&r->x);
-        set_timeout(r, r->server->io_timeout_s + (r->x.reply.stream.next ? LOAM_HTTP_PING_S : 0));
+        set_timeout(r, r->server->io_timeout_s + (r->x.reply.stream.next ? r->server->ping_s : 0));
     }
     return queue_reply(r);
 }
@@ -333,6 +333,7 @@ static loam_status set_up(loam_server *s, const loam_server_options *o, loam_cha
     s->max_connections = o->max_connections ? o->max_connections : 128;
     s->io_timeout_s = o->io_timeout_s ? o->io_timeout_s : 30;
     s->request_timeout_s = o->request_timeout_s ? o->request_timeout_s : 60;
+    s->ping_s = o->ping_s ? o->ping_s : 10;
     v->chat = chat;
     v->started = (int64_t)time(NULL);
     v->max_body = o->max_body ? o->max_body : (size_t)4 << 20;
@@ -360,7 +361,8 @@ static loam_status check(const loam_server_options *o, loam_err *err)
         LOAM_FAIL(err, INVALID, "%d connections: between 1 and 100000 are possible", o->max_connections);
     if (o->max_body > (size_t)1 << 30)
         LOAM_FAIL(err, INVALID, "bodies of %zu bytes: at most 1 GiB is possible", o->max_body);
-    if (o->io_timeout_s < 0 || o->io_timeout_s > 86400 || o->request_timeout_s < 0 || o->request_timeout_s > 86400)
+    if (o->io_timeout_s < 0 || o->io_timeout_s > 86400 || o->request_timeout_s < 0 || o->request_timeout_s > 86400 ||
+        o->ping_s < 0 || o->ping_s > 86400)
         LOAM_FAIL(err, INVALID, "a time-out is out of range: between 1 and 86400 seconds are possible");
     for (size_t i = 0; i < o->n_api_keys; i++)
         if (!o->api_keys[i] || !*o->api_keys[i])

@@ -24,6 +24,7 @@ typedef struct loam_server_options {
     int max_connections;   /* more are answered 503: 128 */
     int io_timeout_s;      /* silence while reading a request or writing an answer: 30 */
     int request_timeout_s; /* a request must have arrived as a whole; also how long an idle connection is kept: 60 */
+    int ping_s;            /* silence after which a stream gets a comment line: 10 */
 } loam_server_options;
 
 /* Binds, listens and returns while its threads serve. chat is borrowed until loam_server_stop. *out is owned by the

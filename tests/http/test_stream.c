@@ -161,12 +161,12 @@ void test_stream_logprobs(void **state)
 /* Proxies and clients give up on a silent connection; a long prompt is silent for long. */
 void test_stream_ping(void **state)
 {
-    bench b = bench_begin(&(loam_server_options){.io_timeout_s = 1});
+    bench b = bench_begin(&(loam_server_options){.ping_s = 1});
     stream s = run(&b, "/v1/chat/completions",
-                   "{\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hi read:10500\"}]}");
+                   "{\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hi read:2500\"}]}");
     assert_true(s.done && s.whole);
-    assert_int_equal(s.n_comments, 1);
-    assert_string_equal(s.text, "hi read:10500");
+    assert_true(s.n_comments >= 1); /* two, unless the machine is busy */
+    assert_string_equal(s.text, "hi read:2500");
     stream_deinit(&s);
     bench_end(&b);
 }
