@@ -87,7 +87,7 @@ INLINE void codes_pair(qformat f, const uint8_t *low, const uint8_t *high, int j
 
 /* Where the parts of a panel begin for one column vector. */
 typedef struct column {
-    const uint8_t *codes;
+    const uint8_t *codes, *values;
     const float *scale, *min;
     const uint8_t *sub, *sub_min;
 } column;
@@ -127,6 +127,7 @@ INLINE vf block_sum(qformat f, vi products, const loam_act_block *a, vf scale, v
 /* A panel: the codes of up to KC_BLOCKS blocks as bytes, and their scales and mins, for TILE_GROUPS groups. */
 typedef struct panel {
     uint8_t codes[TILE_GROUPS][KC_BLOCKS][8][64];
+    uint8_t values[SIGN_PLANES ? TILE_GROUPS : 1][SIGN_PLANES ? KC_BLOCKS : 1][8][64];
     float scale[TILE_GROUPS][KC_BLOCKS][16], min[TILE_GROUPS][KC_BLOCKS][16];
     uint8_t sub[TILE_GROUPS][KC_BLOCKS][2][64], sub_min[TILE_GROUPS][KC_BLOCKS][2][64]; /* vectors of sub_scale() */
 } panel;
@@ -134,7 +135,7 @@ _Static_assert(sizeof(panel) + 64 <= LOAM_MATMUL_SCRATCH, "LOAM_MATMUL_SCRATCH i
 
 INLINE void put_code(qformat f, panel *p, int at, int b, int g, int v, vi q)
 {
-    vb_store(&p->codes[at][b][g][v * VB], q);
+    idot_put(idot_depth(f.max_q), &p->codes[at][b][g][v * VB], SIGN_PLANES ? &p->values[at][b][g][v * VB] : NULL, q);
 }
 
 INLINE void panel_fill(qformat f, const loam_packed *w, const uint8_t *group, int64_t b0, int n_blocks, panel *p,
@@ -150,6 +151,8 @@ INLINE void panel_fill(qformat f, const loam_packed *w, const uint8_t *group, in
                 put_code(f, p, at, b, j, v, lo);
                 put_code(f, p, at, b, j + 4, v, hi);
             }
+            for (int g = 0; f.low_bits == 8 && SIGN_PLANES && g < 8; g++)
+                put_code(f, p, at, b, g, v, vb_load(low + g * 64 + v * VB));
             if (f.n_sub == 2) {
                 sub_fill(f, w, group, b0 + b, v, p->scale[at][b], p->min[at][b], p->sub[at][b], p->sub_min[at][b]);
                 continue;
@@ -173,10 +176,9 @@ INLINE void panel_tile(qformat f, const int R, const column col[2], int n_blocks
                 idot_begin(&d[r][v], f.zero, act[r][b].sum);
 #pragma GCC unroll 8
         for (int g = 0; g < 8; g++) {
-            vi w[2];
-            for (int v = 0; v < 2; v++) {
-                w[v] = idot_weights(depth, vb_load(col[v].codes + (b * 8 + g) * 64));
-            }
+            idot_w w[2];
+            for (int v = 0; v < 2; v++)
+                w[v] = idot_get(depth, col[v].codes + (b * 8 + g) * 64, col[v].values + (b * 8 + g) * 64);
             for (int r = 0; r < R; r++) {
                 vi a = vi_load_bcast(act[r][b].q + g * 4);
                 for (int v = 0; v < 2; v++) {
@@ -222,12 +224,11 @@ INLINE void direct_rows(qformat f, const int R, const loam_packed *w, const uint
                 } else {
                     codes_pair(f, low, high, j, v, &lo, &hi);
                 }
-                lo = idot_weights(depth, lo);
-                hi = idot_weights(depth, hi);
+                idot_w w_lo = idot_weights(depth, lo), w_hi = idot_weights(depth, hi);
                 int k_lo = f.low_bits == 8 ? 8 * j : 4 * j, k_hi = f.low_bits == 8 ? 8 * j + 4 : 16 + 4 * j;
                 for (int r = 0; r < R; r++) {
-                    idot_step(&d[r], depth, 2 * j, 8, lo, vi_load_bcast(act[r][b].q + k_lo));
-                    idot_step(&d[r], depth, 2 * j + 1, 8, hi, vi_load_bcast(act[r][b].q + k_hi));
+                    idot_step(&d[r], depth, 2 * j, 8, w_lo, vi_load_bcast(act[r][b].q + k_lo));
+                    idot_step(&d[r], depth, 2 * j + 1, 8, w_hi, vi_load_bcast(act[r][b].q + k_hi));
                 }
             }
             vf s = block_scale(f, w, group, b, v), m = block_min(f, w, group, b, v);
@@ -288,7 +289,8 @@ INLINE void matmul_many(qformat f, const loam_packed *w, int64_t g0, int64_t n_g
                 panel_fill(f, w, group, b0, nb, p, i);
                 for (int v = 0; v < NV; v++)
                     col[i * NV + v] = (column){
-                        .codes = f.low_bits == 8 ? group + b0 * 512 + v * VB : &p->codes[i][0][0][v * VB],
+                        .codes = f.low_bits == 8 && !SIGN_PLANES ? group + b0 * 512 + v * VB : &p->codes[i][0][0][v * VB],
+                        .values = SIGN_PLANES ? &p->values[i][0][0][v * VB] : NULL,
                         .scale = &p->scale[i][0][v * VW],
                         .min = &p->min[i][0][v * VW],
                         .sub = &p->sub[i][0][0][v * VB],

@@ -31,7 +31,7 @@ static uint64_t peak_i8(int64_t n)
         for (int g = 0; g < 8; g++)
             for (int i = 0; i < CHAINS; i++) {
                 __asm__("" : "+x"(w)); /* or all steps would be one product, computed once */
-                idot_step(&d[i], depth, g, 8, w, a);
+                idot_step(&d[i], depth, g, 8, idot_weights(depth, w), a);
                 idot_pin(&d[i], depth);
             }
     }

@@ -193,6 +193,27 @@ static inline void vf_to_i8(int8_t *p, vf v)
 typedef struct idot {
     vi wide, narrow;
 } idot;
+/* A column vector of weights as a step takes it; depth 0: their magnitude, and their value as signed bytes. */
+typedef struct idot_w {
+    vi code, value;
+} idot_w;
+enum { SIGN_PLANES = 1 }; /* a panel keeps the values of depth 0 beside the magnitudes */
+static inline __attribute__((always_inline)) idot_w idot_weights(int depth, vi code)
+{
+    vi value = _mm256_xor_si256(code, _mm256_set1_epi8((char)0x80)); /* depth 0 has its zero at 128 */
+    return depth ? (idot_w){.code = code} : (idot_w){_mm256_abs_epi8(value), value};
+}
+static inline __attribute__((always_inline)) void idot_put(int depth, uint8_t *code, uint8_t *value, vi w)
+{
+    idot_w x = idot_weights(depth, w);
+    vb_store(code, x.code);
+    if (depth == 0)
+        vb_store(value, x.value);
+}
+static inline __attribute__((always_inline)) idot_w idot_get(int depth, const uint8_t *code, const uint8_t *value)
+{
+    return depth ? (idot_w){.code = vb_load(code)} : (idot_w){vb_load(code), vb_load(value)};
+}
 static inline __attribute__((always_inline)) int idot_depth(int max_q)
 {
     return max_q <= 15 ? 8 : max_q <= 32 ? 4 : max_q <= 64 ? 2 : 0;
@@ -210,15 +231,15 @@ static inline __attribute__((always_inline)) void idot_step_by(idot *d, int dept
     if (step % depth == depth - 1 || step == n_steps - 1)
         d->wide = _mm256_add_epi32(d->wide, _mm256_madd_epi16(d->narrow, by));
 }
-static inline __attribute__((always_inline)) void idot_step(idot *d, int depth, int step, int n_steps, vi w, vi a)
+static inline __attribute__((always_inline)) void idot_step(idot *d, int depth, int step, int n_steps, idot_w w,
+                                                            vi a)
 {
     const vi ones = _mm256_set1_epi16(1);
     if (depth) {
-        idot_step_by(d, depth, step, n_steps, w, a, ones);
+        idot_step_by(d, depth, step, n_steps, w.code, a, ones);
         return;
     }
-    /* w is q - 128 (signed) here */
-    vi p = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(a, w));
+    vi p = _mm256_maddubs_epi16(w.code, _mm256_sign_epi8(a, w.value));
     d->wide = _mm256_add_epi32(d->wide, _mm256_madd_epi16(p, ones));
 }
 /* Keeps the compiler from reordering the steps of different rows: left alone, it gathers the steps of one row, and the
@@ -229,11 +250,6 @@ static inline __attribute__((always_inline)) void idot_pin(idot *d, int depth)
         __asm__("" : "+x"(d->wide));
     else
         __asm__("" : "+x"(d->narrow));
-}
-/* Weights of depth 0 arrive with their sign bit flipped. */
-static inline __attribute__((always_inline)) vi idot_weights(int depth, vi w)
-{
-    return depth == 0 ? _mm256_xor_si256(w, _mm256_set1_epi8((char)0x80)) : w;
 }
 static inline __attribute__((always_inline)) vi idot_end(const idot *d, int depth, int zero, int32_t sum)
 {

@@ -182,6 +182,23 @@ static inline void vf_to_i8(int8_t *p, vf v)
 typedef struct idot {
     vi wide;
 } idot;
+typedef vi idot_w;
+enum { SIGN_PLANES = 0 };
+static inline __attribute__((always_inline)) idot_w idot_weights(int depth, vi code)
+{
+    (void)depth;
+    return code;
+}
+static inline __attribute__((always_inline)) void idot_put(int depth, uint8_t *code, uint8_t *value, vi w)
+{
+    (void)depth, (void)value;
+    vb_store(code, w);
+}
+static inline __attribute__((always_inline)) idot_w idot_get(int depth, const uint8_t *code, const uint8_t *value)
+{
+    (void)depth, (void)value;
+    return vb_load(code);
+}
 static inline __attribute__((always_inline)) int idot_depth(int max_q)
 {
     return max_q > 0;
@@ -190,7 +207,8 @@ static inline __attribute__((always_inline)) void idot_begin(idot *d, int zero, 
 {
     d->wide = zero ? _mm512_set1_epi32(-zero * sum) : _mm512_setzero_si512();
 }
-static inline __attribute__((always_inline)) void idot_step(idot *d, int depth, int step, int n_steps, vi w, vi a)
+static inline __attribute__((always_inline)) void idot_step(idot *d, int depth, int step, int n_steps, idot_w w,
+                                                            vi a)
 {
     (void)depth, (void)step, (void)n_steps;
     d->wide = _mm512_dpbusd_epi32(d->wide, w, a);
@@ -199,11 +217,6 @@ static inline __attribute__((always_inline)) void idot_step(idot *d, int depth, 
 static inline __attribute__((always_inline)) void idot_pin(idot *d, int depth)
 {
     (void)d, (void)depth;
-}
-static inline __attribute__((always_inline)) vi idot_weights(int depth, vi w)
-{
-    (void)depth;
-    return w;
 }
 static inline __attribute__((always_inline)) vi idot_end(const idot *d, int depth, int zero, int32_t sum)
 {
