@@ -169,6 +169,9 @@ INLINE void panel_tile(qformat f, const int R, const column col[2], int n_blocks
                        const loam_act_block *const act[MAX_ROWS], float *const y[2], int64_t y_stride)
 {
     const int depth = idot_depth(f.max_q);
+    vf sum[MAX_ROWS][2];
+    for (int i = 0; SUMS_ASIDE && i < R * 2; i++)
+        sum[i / 2][i % 2] = vf_load(y[i % 2] + i / 2 * y_stride);
     for (int b = 0; b < n_blocks; b++) {
         idot d[MAX_ROWS][2];
         for (int r = 0; r < R; r++)
@@ -190,13 +193,15 @@ INLINE void panel_tile(qformat f, const int R, const column col[2], int n_blocks
         for (int v = 0; v < 2; v++) {
             vf s = vf_load(col[v].scale + b * 16), m = f.has_min ? vf_load(col[v].min + b * 16) : vf_zero();
             for (int r = 0; r < R; r++) {
-                float *out = y[v] + r * y_stride;
+                float *out = SUMS_ASIDE ? (float *)&sum[r][v] : y[v] + r * y_stride;
                 vi i = idot_end(&d[r][v], depth, f.zero, act[r][b].sum);
                 vf_store(out, block_sum(f, i, &act[r][b], s, m, vf_load(out)));
                 tile_row_end();
             }
         }
     }
+    for (int i = 0; SUMS_ASIDE && i < R * 2; i++)
+        vf_store(y[i % 2] + i / 2 * y_stride, sum[i / 2][i % 2]);
 }
 
 /* R rows × one group straight from the packed weights. */
@@ -289,7 +294,8 @@ INLINE void matmul_many(qformat f, const loam_packed *w, int64_t g0, int64_t n_g
                 panel_fill(f, w, group, b0, nb, p, i);
                 for (int v = 0; v < NV; v++)
                     col[i * NV + v] = (column){
-                        .codes = f.low_bits == 8 && !SIGN_PLANES ? group + b0 * 512 + v * VB : &p->codes[i][0][0][v * VB],
+                        .codes =
+                            f.low_bits == 8 && !SIGN_PLANES ? group + b0 * 512 + v * VB : &p->codes[i][0][0][v * VB],
                         .values = SIGN_PLANES ? &p->values[i][0][0][v * VB] : NULL,
                         .scale = &p->scale[i][0][v * VW],
                         .min = &p->min[i][0][v * VW],

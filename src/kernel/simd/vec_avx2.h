@@ -197,6 +197,7 @@ typedef struct idot {
 typedef struct idot_w {
     vi code, value;
 } idot_w;
+enum { SUMS_ASIDE = 0 };  /* see vec_avx512.h: here the registers are too few, and it is slower */
 enum { SIGN_PLANES = 1 }; /* a panel keeps the values of depth 0 beside the magnitudes */
 static inline __attribute__((always_inline)) idot_w idot_weights(int depth, vi code)
 {
@@ -231,8 +232,7 @@ static inline __attribute__((always_inline)) void idot_step_by(idot *d, int dept
     if (step % depth == depth - 1 || step == n_steps - 1)
         d->wide = _mm256_add_epi32(d->wide, _mm256_madd_epi16(d->narrow, by));
 }
-static inline __attribute__((always_inline)) void idot_step(idot *d, int depth, int step, int n_steps, idot_w w,
-                                                            vi a)
+static inline __attribute__((always_inline)) void idot_step(idot *d, int depth, int step, int n_steps, idot_w w, vi a)
 {
     const vi ones = _mm256_set1_epi16(1);
     if (depth) {

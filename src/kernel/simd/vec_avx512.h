@@ -183,6 +183,7 @@ typedef struct idot {
     vi wide;
 } idot;
 typedef vi idot_w;
+enum { SUMS_ASIDE = 1 }; /* a tile's f32 sums stay in registers from the first block of a panel to the last */
 enum { SIGN_PLANES = 0 };
 static inline __attribute__((always_inline)) idot_w idot_weights(int depth, vi code)
 {
@@ -207,8 +208,7 @@ static inline __attribute__((always_inline)) void idot_begin(idot *d, int zero, 
 {
     d->wide = zero ? _mm512_set1_epi32(-zero * sum) : _mm512_setzero_si512();
 }
-static inline __attribute__((always_inline)) void idot_step(idot *d, int depth, int step, int n_steps, idot_w w,
-                                                            vi a)
+static inline __attribute__((always_inline)) void idot_step(idot *d, int depth, int step, int n_steps, idot_w w, vi a)
 {
     (void)depth, (void)step, (void)n_steps;
     d->wide = _mm512_dpbusd_epi32(d->wide, w, a);
