@@ -34,6 +34,7 @@ int loam_lp_n_rows(const loam_lp *p);
 int loam_lp_n_groups(const loam_lp *p);
 const char *loam_lp_group_name(const loam_lp *p, int group);
 int loam_lp_row_group(const loam_lp *p, int row);
+void loam_lp_row_range(const loam_lp *p, int row, double *lower, double *upper);
 
 typedef enum loam_lp_status {
     LOAM_LP_OPTIMAL,    /* to the gap asked for */

@@ -25,6 +25,9 @@ typedef struct loam_plan_options {
     double gap;    /* 0: 0.005 */
     double time_s; /* 0: 120 */
     bool relax;    /* linear: for doubt and sensitivity */
+    /* Orders as in this plan (of a scenario with the same supplies, regions and months); rents, routing and what is not
+     * served are free. NULL: orders are free. */
+    const struct loam_plan *fixed_orders;
     bool (*progress)(void *arg, const char *stage, double incumbent, double bound);
     void *arg;
 } loam_plan_options;
