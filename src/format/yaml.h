@@ -38,7 +38,8 @@ LOAM_CHECK_RESULT loam_status loam_yaml_parse(const char *name, const char *text
 const loam_yaml_node *loam_yaml_get(const loam_yaml_node *map, const char *key);
 
 /* Readers of one scalar: INVALID with `name`, line and what was expected. Numbers are finite; a suffix k, M, G, T (10^3
- * … 10^12) or % may follow ("60%" is 0.6); _ may group digits. */
+ * … 10^12), B, bn or billion (10^9), million, trillion, or % may follow ("60%" is 0.6, "671B" 671e9); _ may group
+ * digits. */
 LOAM_CHECK_RESULT loam_status loam_yaml_number(const char *name, const loam_yaml_node *v, double min, double max,
                                                double *out, loam_err *err);
 LOAM_CHECK_RESULT loam_status loam_yaml_int(const char *name, const loam_yaml_node *v, long min, long max, long *out,
@@ -51,5 +52,11 @@ LOAM_CHECK_RESULT loam_status loam_yaml_choice(const char *name, const loam_yaml
  * known ones. */
 LOAM_CHECK_RESULT loam_status loam_yaml_known(const char *name, const loam_yaml_node *map, const char *const *keys,
                                               size_t n, loam_err *err);
+
+/* The number with its suffix that s starts with; returns the bytes read, 0 if there is none. For texts that go on after
+ * it: "40 bn CNY". */
+size_t loam_yaml_scan_number(const char *s, double *out);
+/* The nearest of n words to one that is none of them, or NULL when none is near. Borrowed from words. */
+const char *loam_yaml_nearest(const char *word, const char *const *words, size_t n);
 
 #endif
