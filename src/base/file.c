@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +31,71 @@ static loam_status open_regular(const char *path, int *fd, size_t *size, loam_er
     return LOAM_OK;
 }
 
+/* A mapped file that somebody cuts short raises SIGBUS in whoever reads the missing part. For our maps the handler puts
+ * zeros there and remembers it, so that the reader can end with an error instead of the whole program dying. The table
+ * is only written under the mutex; the handler reads it without. */
+enum { MAX_GUARDED = 256 };
+static struct guarded {
+    _Atomic(uintptr_t) from, to;
+    atomic_bool damaged;
+} guarded[MAX_GUARDED];
+static pthread_mutex_t guarded_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct sigaction bus_before;
+
+static void on_bus(int signal_number, siginfo_t *info, void *context)
+{
+    uintptr_t at = (uintptr_t)info->si_addr;
+    for (struct guarded *g = guarded; g < guarded + MAX_GUARDED; g++) {
+        uintptr_t from = atomic_load(&g->from), to = atomic_load(&g->to);
+        if (at < from || at >= to)
+            continue;
+        uintptr_t page = at & ~(uintptr_t)4095;
+        int saved = errno;
+        void *zeros = mmap((void *)page, to - page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        errno = saved;
+        atomic_store(&g->damaged, true);
+        if (zeros != MAP_FAILED)
+            return;
+    }
+    if (bus_before.sa_flags & SA_SIGINFO)
+        bus_before.sa_sigaction(signal_number, info, context);
+    else
+        signal(SIGBUS, SIG_DFL); /* and the same instruction raises it again */
+}
+
+static void guard(const loam_file_map *m)
+{
+    static bool installed;
+    pthread_mutex_lock(&guarded_mutex);
+    if (!installed) {
+        struct sigaction a = {.sa_sigaction = on_bus, .sa_flags = SA_SIGINFO};
+        sigemptyset(&a.sa_mask);
+        installed = sigaction(SIGBUS, &a, &bus_before) == 0;
+    }
+    for (struct guarded *g = guarded; g < guarded + MAX_GUARDED; g++)
+        if (!atomic_load(&g->from)) {
+            atomic_store(&g->damaged, false);
+            atomic_store(&g->to, (uintptr_t)m->data + m->size);
+            atomic_store(&g->from, (uintptr_t)m->data);
+            break;
+        }
+    pthread_mutex_unlock(&guarded_mutex);
+}
+
+static struct guarded *guard_of(const loam_file_map *m)
+{
+    for (struct guarded *g = guarded; m->data && g < guarded + MAX_GUARDED; g++)
+        if (atomic_load(&g->from) == (uintptr_t)m->data)
+            return g;
+    return NULL;
+}
+
+bool loam_file_map_damaged(const loam_file_map *m)
+{
+    const struct guarded *g = guard_of(m);
+    return g && atomic_load(&g->damaged);
+}
+
 loam_status loam_file_map_open(const char *path, loam_file_map *out, loam_err *err)
 {
     int fd;
@@ -42,6 +110,7 @@ loam_status loam_file_map_open(const char *path, loam_file_map *out, loam_err *e
             LOAM_FAIL(err, IO, "cannot map '%s': %s", path, strerror(why));
         }
         out->data = p;
+        guard(out);
     }
     close(fd);
     return LOAM_OK;
@@ -49,6 +118,11 @@ loam_status loam_file_map_open(const char *path, loam_file_map *out, loam_err *e
 
 void loam_file_map_close(loam_file_map *m)
 {
+    pthread_mutex_lock(&guarded_mutex);
+    struct guarded *g = guard_of(m);
+    if (g)
+        atomic_store(&g->from, 0);
+    pthread_mutex_unlock(&guarded_mutex);
     if (m->data)
         munmap((void *)(uintptr_t)m->data, m->size);
     *m = (loam_file_map){0};

@@ -3,6 +3,7 @@
 #ifndef LOAM_BASE_FILE_H
 #define LOAM_BASE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,9 @@ typedef struct loam_file_map {
 /* Directories, devices and unreadable files are errors that name the path. */
 LOAM_CHECK_RESULT loam_status loam_file_map_open(const char *path, loam_file_map *out, loam_err *err);
 void loam_file_map_close(loam_file_map *m);
+/* Whether bytes of the map were found missing since it was opened, because somebody made the file shorter; they read as
+ * zeros. Any thread may ask. */
+bool loam_file_map_damaged(const loam_file_map *m);
 /* Tells the system that these bytes of the mapping will not be needed soon (they are read again from the file if they
  * are). */
 void loam_file_map_release(const loam_file_map *m, size_t offset, size_t size);

@@ -27,6 +27,8 @@ static loam_status open_map(loam_file_map map, bool owned, loam_gguf **out, loam
     g->map = map;
     g->map_owned = owned;
     loam_status s = loam_gguf_read(g, err);
+    if (loam_file_map_damaged(&map))
+        s = loam_err_set(err, LOAM_STATUS_IO, __FILE__, __LINE__, "the file became shorter while it was being read");
     if (s != LOAM_OK) {
         loam_gguf_close(g);
         return s;

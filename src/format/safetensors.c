@@ -279,6 +279,8 @@ static loam_status open_map(loam_file_map map, bool owned, loam_safetensors **ou
     st->map = map;
     st->map_owned = owned;
     loam_status s = parse(st, err);
+    if (loam_file_map_damaged(&map))
+        s = loam_err_set(err, LOAM_STATUS_IO, __FILE__, __LINE__, "the file became shorter while it was being read");
     if (s != LOAM_OK) {
         loam_safetensors_close(st);
         return s;

@@ -74,6 +74,17 @@ static loam_status fill_info(loam_model *m, const char *path, loam_err *err)
     return LOAM_OK;
 }
 
+/* Embedding rows are read from the mapped file as they are needed: it must stay as it was. */
+static loam_status check_file(const loam_model *m, loam_err *err)
+{
+    if (loam_file_map_damaged(loam_gguf_map(m->gguf)))
+        LOAM_FAIL(err, IO,
+                  "the file of the model '%s' became shorter while it was in use; put the whole file back and load "
+                  "it again",
+                  m->name ? m->name : "");
+    return LOAM_OK;
+}
+
 static loam_status check_options(loam_model *m, const loam_model_options *o, loam_err *err)
 {
     loam_model_info *i = &m->info;
@@ -94,6 +105,7 @@ static loam_status open_parts(loam_model *m, const char *path, const loam_model_
     LOAM_TRY(m->api->open(o->n_threads, &m->device, err));
     LOAM_TRY(loam_llama_bind(m, err));
     LOAM_TRY(fill_info(m, path, err));
+    LOAM_TRY(check_file(m, err)); /* the weights were packed from it */
     m->kv = calloc((size_t)m->hp.n_layers, sizeof *m->kv);
     m->held = calloc((size_t)m->info.n_seqs, sizeof *m->held);
     m->tokens = calloc((size_t)m->info.n_batch, sizeof *m->tokens);
@@ -199,6 +211,7 @@ loam_status loam_model_step(loam_model *m, const loam_model_span *spans, int n_s
         LOAM_TRY(add_span(m, &spans[i], i, &step, err));
     step.n_spans = n_spans;
     LOAM_TRY(m->api->program_run(m->program, &step, err));
+    LOAM_TRY(check_file(m, err));
     for (int i = 0; i < n_spans; i++)
         m->held[spans[i].seq] = spans[i].pos + spans[i].n_tokens;
     if (logits)

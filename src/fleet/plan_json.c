@@ -1,0 +1,123 @@
+/* A plan as JSON, "loam-plan-1": every number with 17 digits, so that whoever reads it back (loam_plan_check) computes
+ * with the very same doubles; names in place of indices, so that it can be read without the scenario. Keys keep their
+ * order. Months count from 0 at the scenario's start. */
+#include <math.h>
+#include <string.h>
+
+#include "fleet/plan_rows.h"
+#include "format/json.h"
+
+static void put_text(loam_buf *out, const char *text)
+{
+    if (text)
+        loam_json_format_str(text, strlen(text), out);
+    else
+        loam_buf_str(out, "null");
+}
+
+/* JSON knows neither infinities nor NaN: both are null. */
+static void put_number(loam_buf *out, double x)
+{
+    if (isfinite(x))
+        loam_buf_printf(out, "%.17g", x);
+    else
+        loam_buf_str(out, "null");
+}
+
+static void put_value(const loam_scenario *s, const loam_column *column, const void *row, loam_buf *out)
+{
+    const char *at = (const char *)row + column->at;
+    double number;
+    int whole;
+    bool yes;
+    char scratch[16];
+    switch (column->kind) {
+    case LOAM_COLUMN_NUMBER:
+        memcpy(&number, at, sizeof number);
+        put_number(out, number);
+        break;
+    case LOAM_COLUMN_INT:
+        memcpy(&whole, at, sizeof whole);
+        loam_buf_printf(out, "%d", whole);
+        break;
+    case LOAM_COLUMN_BOOL:
+        memcpy(&yes, at, sizeof yes);
+        loam_buf_str(out, yes ? "true" : "false");
+        break;
+    default:
+        put_text(out, loam_column_text(s, column, row, scratch));
+    }
+}
+
+/* One row a line: long plans stay readable in an editor and in a diff. */
+static void put_table(const loam_scenario *s, const loam_plan *p, const loam_plan_table *table, loam_buf *out)
+{
+    _Alignas(16) char row[LOAM_PLAN_ROW_BYTES];
+    loam_buf_printf(out, ",\n\"%s\":[", table->name);
+    bool first = true;
+    for (size_t i = 0; loam_plan_row(s, p, table, &i, row); i++) {
+        loam_buf_str(out, first ? "\n{" : ",\n{");
+        first = false;
+        for (const loam_column *c = table->columns; c->name; c++) {
+            loam_buf_printf(out, "%s\"%s\":", c == table->columns ? "" : ",", c->name);
+            put_value(s, c, row, out);
+        }
+        loam_buf_char(out, '}');
+    }
+    loam_buf_char(out, ']');
+}
+
+typedef struct named_number {
+    const char *name;
+    double value;
+} named_number;
+
+static void put_numbers(const named_number *numbers, size_t n, loam_buf *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        loam_buf_printf(out, "%s\"%s\":", i ? "," : "", numbers[i].name);
+        put_number(out, numbers[i].value);
+    }
+}
+
+static void put_head(const loam_scenario *s, const loam_plan *p, loam_buf *out)
+{
+    static const char *const status[] = {
+        [LOAM_PLAN_OPTIMAL] = "optimal", [LOAM_PLAN_LIMIT] = "limit", [LOAM_PLAN_INFEASIBLE] = "infeasible"};
+    const named_number head[] = {{"gap", p->gap},
+                                 {"bound", p->bound},
+                                 {"objective", p->objective},
+                                 {"seconds", p->seconds},
+                                 {"served_share", p->served_share},
+                                 {"served_bound", p->served_bound}};
+    const loam_plan_cost *c = &p->cost;
+    const named_number cost[] = {{"capex", c->capex}, {"rent", c->rent}, {"energy", c->energy},     {"colo", c->colo},
+                                 {"opex", c->opex},   {"duty", c->duty}, {"residual", c->residual}, {"total", c->total}};
+    loam_buf_str(out, "{\"format\":\"loam-plan-1\",\"scenario\":");
+    put_text(out, s->name);
+    loam_buf_printf(out, ",\"status\":\"%s\",", status[p->status]);
+    put_numbers(head, sizeof head / sizeof *head, out);
+    loam_buf_str(out, ",\n\"cost\":{");
+    put_numbers(cost, sizeof cost / sizeof *cost, out);
+    loam_buf_char(out, '}');
+}
+
+static void put_names(const char *key, const char *const *names, size_t n, loam_buf *out)
+{
+    loam_buf_printf(out, ",\n\"%s\":[", key);
+    for (size_t i = 0; i < n; i++) {
+        loam_buf_str(out, i ? "," : "");
+        put_text(out, names[i]);
+    }
+    loam_buf_char(out, ']');
+}
+
+bool loam_plan_json(const loam_scenario *s, const loam_plan *p, loam_buf *out)
+{
+    put_head(s, p, out);
+    for (const loam_plan_table *t = loam_plan_tables; t->name; t++)
+        put_table(s, p, t, out);
+    put_names("conflict", p->conflict, p->n_conflict, out);
+    put_names("repairs", p->repairs, p->n_repairs, out);
+    return loam_buf_str(out, "}\n") && !out->failed;
+}
