@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "fleet/plan_rows.h"
+#include "fleet/plan_table.h"
 #include "format/json.h"
 
 static void put_text(loam_buf *out, const char *text)
@@ -91,8 +91,9 @@ static void put_head(const loam_scenario *s, const loam_plan *p, loam_buf *out)
                                  {"served_share", p->served_share},
                                  {"served_bound", p->served_bound}};
     const loam_plan_cost *c = &p->cost;
-    const named_number cost[] = {{"capex", c->capex}, {"rent", c->rent}, {"energy", c->energy},     {"colo", c->colo},
-                                 {"opex", c->opex},   {"duty", c->duty}, {"residual", c->residual}, {"total", c->total}};
+    const named_number cost[] = {{"capex", c->capex},       {"rent", c->rent},  {"energy", c->energy},
+                                 {"colo", c->colo},         {"opex", c->opex},  {"duty", c->duty},
+                                 {"residual", c->residual}, {"total", c->total}};
     loam_buf_str(out, "{\"format\":\"loam-plan-1\",\"scenario\":");
     put_text(out, s->name);
     loam_buf_printf(out, ",\"status\":\"%s\",", status[p->status]);

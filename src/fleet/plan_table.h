@@ -1,6 +1,6 @@
 /* The tables of a plan, described once by column: JSON and CSV are both written from this. References are names. */
-#ifndef LOAM_FLEET_PLAN_ROWS_H
-#define LOAM_FLEET_PLAN_ROWS_H
+#ifndef LOAM_FLEET_PLAN_TABLE_H
+#define LOAM_FLEET_PLAN_TABLE_H
 
 #include "fleet/plan.h"
 

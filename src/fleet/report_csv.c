@@ -1,0 +1,69 @@
+/* A plan's tables as CSV (RFC 4180: CRLF, a header line, quotes only where they are needed). */
+#include <string.h>
+
+#include "fleet/plan_table.h"
+#include "fleet/report.h"
+
+const char *const loam_report_tables[] = {"orders",   "rents",  "stock", "work",     "flow",     "unserved",
+                                          "training", "limits", "spend", "replicas", "refusals", NULL};
+
+static void put_field(const char *text, loam_buf *out)
+{
+    if (!strpbrk(text, ",\"\r\n") && *text != ' ' && !(*text && text[strlen(text) - 1] == ' ')) {
+        loam_buf_str(out, text);
+        return;
+    }
+    loam_buf_char(out, '"');
+    for (; *text; text++) {
+        if (*text == '"')
+            loam_buf_char(out, '"');
+        loam_buf_char(out, *text);
+    }
+    loam_buf_char(out, '"');
+}
+
+static void put_value(const loam_scenario *s, const loam_column *column, const void *row, loam_buf *out)
+{
+    const char *at = (const char *)row + column->at;
+    double number;
+    int whole;
+    bool yes;
+    char scratch[16];
+    switch (column->kind) {
+    case LOAM_COLUMN_NUMBER:
+        memcpy(&number, at, sizeof number);
+        loam_buf_printf(out, "%.17g", number);
+        break;
+    case LOAM_COLUMN_INT:
+        memcpy(&whole, at, sizeof whole);
+        loam_buf_printf(out, "%d", whole);
+        break;
+    case LOAM_COLUMN_BOOL:
+        memcpy(&yes, at, sizeof yes);
+        loam_buf_str(out, yes ? "true" : "false");
+        break;
+    default:
+        put_field(loam_column_text(s, column, row, scratch), out);
+    }
+}
+
+bool loam_report_csv(const loam_scenario *s, const loam_plan *p, const char *table, loam_buf *out)
+{
+    const loam_plan_table *t = loam_plan_tables;
+    while (t->name && strcmp(t->name, table))
+        t++;
+    if (!t->name)
+        return false;
+    for (const loam_column *c = t->columns; c->name; c++)
+        loam_buf_printf(out, "%s%s", c == t->columns ? "" : ",", c->name);
+    loam_buf_str(out, "\r\n");
+    _Alignas(16) char row[LOAM_PLAN_ROW_BYTES];
+    for (size_t i = 0; loam_plan_row(s, p, t, &i, row); i++) {
+        for (const loam_column *c = t->columns; c->name; c++) {
+            loam_buf_str(out, c == t->columns ? "" : ",");
+            put_value(s, c, row, out);
+        }
+        loam_buf_str(out, "\r\n");
+    }
+    return true;
+}
