@@ -35,6 +35,7 @@ typedef struct loam_doubt_options {
     bool flips;  /* prices ± 25 %, each rule dropped, each budget ± 10 %, … */
     int samples; /* 0: no Monte-Carlo */
     unsigned long seed;
+    double unserved_usd; /* what leaving everything unserved is taken to cost; 0: ten times what the plan costs */
     loam_plan_options plan;
 } loam_doubt_options;
 
@@ -42,9 +43,21 @@ typedef struct loam_doubt_options {
 LOAM_CHECK_RESULT loam_status loam_doubt_run(const loam_scenario *s, const loam_plan *p, const loam_doubt_options *o,
                                              loam_doubt_result **out, loam_err *err);
 void loam_doubt_free(loam_doubt_result *d);
+/* One candidate of the robust choice, over the futures: cost, plus what is unserved at its price, is the score. */
+typedef struct loam_robust_candidate {
+    char what[64]; /* "nominal", "demand at 75 %, with events" */
+    double cost_mean, served_mean, score_mean, score_p95;
+    double regret_max; /* most that another candidate's score was better in one future */
+    bool chosen;
+} loam_robust_candidate;
+
 /* A plan whose orders are good over all drawn futures: least expected cost plus penalty for what is unserved, over the
  * scenario's events and `samples` futures (two stages: orders now, the rest later). */
 LOAM_CHECK_RESULT loam_status loam_plan_solve_robust(const loam_scenario *s, const loam_doubt_options *o,
                                                      loam_plan **out, loam_err *err);
+/* The same, and how the candidates did: *table is owned by the caller (free). */
+LOAM_CHECK_RESULT loam_status loam_plan_compare_robust(const loam_scenario *s, const loam_doubt_options *o,
+                                                       loam_plan **out, loam_robust_candidate **table, size_t *n_table,
+                                                       loam_err *err);
 
 #endif
