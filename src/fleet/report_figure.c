@@ -157,7 +157,20 @@ loam_figure loam_figure_of(double x, const char *unit)
         return loam_figure_kw(x);
     if (!strcmp(unit, "share"))
         return loam_figure_share(x);
+    if (!*unit)
+        return loam_figure_count(x);
     loam_figure n = fabs(x) >= 1e6 ? loam_figure_scaled(x) : loam_figure_count(x), f;
     snprintf(f.text, sizeof f.text, "%.24s %.14s", n.text, unit);
+    return f;
+}
+
+loam_figure loam_figure_change(double x, const char *unit)
+{
+    loam_figure f = {"="}, n = loam_figure_of(x, unit);
+    if (x == 0)
+        return f;
+    if (!strcmp(unit, "share"))
+        memcpy(n.text + strlen(n.text) - 1, "points", 7); /* in place of "%": shares differ by points */
+    snprintf(f.text, sizeof f.text, "%s%.38s", x > 0 ? "+" : "", n.text);
     return f;
 }

@@ -16,7 +16,8 @@ loam_figure loam_figure_share(double x);   /* "99.6 %"; never rounded up to 100 
 loam_figure loam_figure_kw(double kw);     /* "12.4 MW", "380 kW" */
 loam_figure loam_figure_seconds(double s); /* "28 ms", "1.4 s", "14 min" */
 loam_figure loam_figure_month(const loam_scenario *s, int month); /* "2025-03"; month counts from the start */
-loam_figure loam_figure_of(double x, const char *unit); /* by the unit: USD, kW, share, else a count and the unit */
+loam_figure loam_figure_of(double x, const char *unit);     /* by the unit: USD, kW, share, else a count and the unit */
+loam_figure loam_figure_change(double x, const char *unit); /* with its sign: "+42 M USD", "-120"; "=" for none */
 
 /* A flow of load at each service's busiest block, what was bought where, and other sums that more than one report
  * needs. Zeroed arrays where the plan has nothing (it may be infeasible and empty). */

@@ -411,6 +411,48 @@ static void text_keeps_its_width(void **state)
     }
 }
 
+/* ---- two plans */
+
+static void difference_names_what_changed(void **state)
+{
+    fixture a, b;
+    fixture_init(&a);
+    fixture_init(&b);
+    /* less in johor from april, nothing in october, one rent more */
+    b.plan.orders[6].servers = 140;
+    b.plan.orders[9].servers = 0;
+    b.plan.rents[1].servers = 75;
+    b.plan.cost.capex -= 9e7;
+    b.plan.cost.total -= 9e7;
+    b.plan.served_share = .91;
+    b.plan.limits[0].binds = false;
+    b.plan.limits[5].binds = true;
+    loam_buf out;
+    loam_buf_init(&out, MAX_REPORT);
+    loam_report_difference(&a.scenario, &a.plan, &b.scenario, &b.plan, "budgets.china.usd=360e6", &out);
+    keep("difference.txt", &out);
+    says(&out, "What changes with budgets.china.usd=360e6\n");
+    says(&out, "huawei 910B2  mainland  2025-10     300      0  -300\n");
+    says(&out, "nvidia H100   johor     2025-04     240    140  -100\n");
+    says(&out, "cascade H100  oregon  2025-06      45     75  +30\n");
+    says_not(&out, "nvidia L20");
+    says(&out, "-90 M USD");
+    says(&out, "Binds now, and did not before\n  - power oregon");
+    says(&out, "Binds no longer\n  - power johor\n");
+    loam_buf_truncate(&out, 0);
+    loam_report_difference(&a.scenario, &a.plan, &a.scenario, &a.plan, "nothing", &out);
+    says(&out, "The same orders.");
+    says(&out, "The same rents.");
+    says_not(&out, "Binds");
+    loam_buf_truncate(&out, 0);
+    fixture_infeasible(&b);
+    loam_report_difference(&a.scenario, &a.plan, &b.scenario, &b.plan, "budgets.china.usd=1", &out);
+    says(&out, "Now nothing fits: these cannot hold together: budget china, share domestic");
+    loam_buf_deinit(&out);
+    fixture_deinit(&a);
+    fixture_deinit(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -421,6 +463,7 @@ int main(void)
         cmocka_unit_test(csv_has_every_table),
         cmocka_unit_test(text_says_what_matters),
         cmocka_unit_test(text_keeps_its_width),
+        cmocka_unit_test(difference_names_what_changed),
     };
     return cmocka_run_group_tests_name("report", tests, NULL, NULL);
 }
