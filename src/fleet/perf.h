@@ -13,7 +13,7 @@
 typedef struct loam_perf_fit {
     double prefill, decode, bandwidth, overhead_s;
 } loam_perf_fit;
-extern const loam_perf_fit loam_perf_fitted; /* 0.55 0.40 0.90 2 ms */
+extern const loam_perf_fit loam_perf_fitted; /* 0.56 0.40 0.89 1 ms */
 
 /* How one replica of a model runs on a chip. */
 typedef struct loam_replica {
@@ -56,7 +56,7 @@ typedef struct loam_perf_row {
     const char *what, *unit, *source;
     double published, computed;
 } loam_perf_row;
-/* All rows of the page: 60 of TensorRT-LLM, the big mixtures, training. *out is owned by the caller (free). */
+/* All rows: 60 of TensorRT-LLM, the big mixtures, training. *out is owned by the caller (free). */
 LOAM_CHECK_RESULT loam_status loam_perf_validate(loam_perf_row **out, size_t *n, loam_err *err);
 
 #endif
