@@ -243,13 +243,13 @@ static void check_share(loam_check *k, const loam_share *share, int month)
     }
     if (all <= 0)
         return;
-    const char *when = month < 0 ? "in all" : loam_check_date(s, month);
+    const char *when = month < 0 ? "all" : loam_check_date(s, month);
     if (loam_check_over(share->min * all, group, all))
-        loam_check_say(k, "share '%s': the group has %.9g of %.9g %s %s, at least %.9g must be its", share->name, group,
-                       all, measures[share->measure], when, share->min * all);
+        loam_check_say(k, "share '%s': the group has %.9g of %.9g %s in %s, at least %.9g must be its", share->name,
+                       group, all, measures[share->measure], when, share->min * all);
     if (loam_check_over(group, share->max * all, all))
-        loam_check_say(k, "share '%s': the group has %.9g of %.9g %s %s, at most %.9g may be its", share->name, group,
-                       all, measures[share->measure], when, share->max * all);
+        loam_check_say(k, "share '%s': the group has %.9g of %.9g %s in %s, at most %.9g may be its", share->name,
+                       group, all, measures[share->measure], when, share->max * all);
 }
 
 void loam_check_shares(loam_check *k)
