@@ -63,12 +63,14 @@ static void check_flow(loam_check *k, const loam_plan_flow *f)
     const loam_scenario *s = k->s;
     const loam_service *service = &s->services[f->service];
     const loam_origin *origin = &s->origins[f->origin];
-    const char *why = NULL;
-    if (service->max_rtt_ms > 0 && origin->rtt_ms && origin->rtt_ms[f->region] > service->max_rtt_ms)
+    bool far = service->max_rtt_ms > 0 && origin->rtt_ms && origin->rtt_ms[f->region] > service->max_rtt_ms;
+    if (far)
         loam_check_say(
             k, "flow: %.9g requests/s of '%s' from '%s' are served in '%s', %.9g ms away, at most %.9g may be", f->load,
             service->name, origin->name, s->regions[f->region].name, origin->rtt_ms[f->region], service->max_rtt_ms);
-    else if (!loam_scenario_route(s, f->service, f->origin, f->region, f->month, &why))
+    const char *why = NULL;
+    if (!loam_scenario_route(s, f->service, f->origin, f->region, f->month, &why) &&
+        !(far && why && !strcmp(why, "max_rtt_ms"))) /* which was said */
         loam_check_say(k, "flow: %.9g requests/s of '%s' from '%s' are served in '%s' in %s, which %s forbids", f->load,
                        service->name, origin->name, s->regions[f->region].name, loam_check_date(s, f->month),
                        why ? why : "a data rule");

@@ -412,7 +412,7 @@ static void share_measures(void **state)
 /* ---- work */
 CASE(lost_demand, false, "demand: of 'chat' from 'cn' in 2024-01, block 0,", scale(item(&h, "flow", 0), "load", 0.9))
 CASE(negative_load, false, "load is -", scale(item(&h, "flow", 0), "load", -1))
-CASE(forbidden_route, false, "which ", text(item(&h, "flow", 0), "region", "south"))
+CASE(forbidden_route, false, "which at home forbids", text(item(&h, "flow", 0), "region", "south"))
 CASE(far_away, true, "are served in 'north', 20 ms away, at most 15 may be", h.k.services[CHAT].max_rtt_ms = 15)
 CASE(more_work_than_flow, false, "requests/s arrive and chips do", scale(item(&h, "work", 0), "load", 0.5))
 CASE(wrong_software, true, "which its software does not run on", h.k.services[CODE].chips = h.k.h20_only)
