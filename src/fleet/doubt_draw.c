@@ -6,7 +6,7 @@
  *   power    min(1, exp(σ·z_r)) for region r: a site may get less than was promised, never more
  *   speed    exp(σ·z_c) on what chip c does
  *   supply   each supply is late by late_months with late_probability, in all its deliveries
- *   rules    each event happens with its own probability; then its rule counts */
+ *   rules    each event happens with its own probability; then its rule counts in its months */
 #include <math.h>
 #include <string.h>
 
@@ -154,29 +154,34 @@ bool loam_drawn_without_data_rule(loam_drawn *d, int rule)
     return true;
 }
 
-/* A list with n more ids at its end. */
-static bool append_ids(loam_drawn *d, const char *const **list, size_t *n_list, const char *const *ids, size_t n)
+bool loam_drawn_without_rules(loam_drawn *d, const char *const *ids, size_t n)
 {
-    const char **longer = loam_arena_alloc(d->arena, (*n_list + n) * sizeof *longer);
+    size_t before = d->s.rules.n_dropped;
+    const char **longer = loam_arena_alloc(d->arena, (before + n) * sizeof *longer);
     if (!longer)
         return false;
-    if (*n_list)
-        memcpy(longer, *list, *n_list * sizeof *longer);
+    if (before)
+        memcpy(longer, d->s.rules.dropped, before * sizeof *longer);
     if (n)
-        memcpy(longer + *n_list, ids, n * sizeof *longer);
-    *list = longer;
-    *n_list += n;
+        memcpy(longer + before, ids, n * sizeof *longer);
+    d->s.rules.dropped = longer;
+    d->s.rules.n_dropped += n;
     return true;
 }
 
-bool loam_drawn_without_rules(loam_drawn *d, const char *const *ids, size_t n)
+bool loam_drawn_with_event(loam_drawn *d, int event)
 {
-    return append_ids(d, &d->s.rules.dropped, &d->s.rules.n_dropped, ids, n);
-}
-
-bool loam_drawn_with_rule(loam_drawn *d, const char *id)
-{
-    return append_ids(d, &d->s.rules.extra, &d->s.rules.n_extra, &id, 1);
+    const struct loam_rule_event *e = &d->s.doubt.events[event];
+    struct loam_rule_span *spans = loam_arena_alloc(d->arena, (d->s.rules.n_spans + 1) * sizeof *spans);
+    if (!spans)
+        return false;
+    if (d->s.rules.n_spans)
+        memcpy(spans, d->s.rules.spans, d->s.rules.n_spans * sizeof *spans);
+    int until = e->until < 12000 ? e->until : 12000; /* a thousand years are for ever */
+    spans[d->s.rules.n_spans++] =
+        (struct loam_rule_span){e->rule, loam_month_first(d->s.start + e->from), loam_month_first(d->s.start + until)};
+    d->s.rules.spans = spans;
+    return true;
 }
 
 static bool draw_demand(loam_drawn *d, const loam_doubt *doubt, unsigned long seed, unsigned long first)
@@ -225,7 +230,7 @@ static bool draw_rest(loam_drawn *d, const loam_doubt *doubt, unsigned long seed
         if (!happens(doubt->events[e].probability, seed, first + EVENT, e))
             continue;
         d->n_events++;
-        if (!loam_drawn_with_rule(d, doubt->events[e].rule))
+        if (!loam_drawn_with_event(d, (int)e))
             return false;
     }
     return true;

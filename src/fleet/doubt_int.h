@@ -33,7 +33,7 @@ bool loam_drawn_late(loam_drawn *d, int supply, int months);
 bool loam_drawn_without_share(loam_drawn *d, int share);
 bool loam_drawn_without_data_rule(loam_drawn *d, int rule);
 bool loam_drawn_without_rules(loam_drawn *d, const char *const *ids, size_t n);
-bool loam_drawn_with_rule(loam_drawn *d, const char *id);
+bool loam_drawn_with_event(loam_drawn *d, int event);
 /* Standard normal number of (seed, stream, item). */
 double loam_draw_normal(unsigned long seed, unsigned long stream, unsigned long item);
 

@@ -49,7 +49,7 @@ static loam_status plan_candidate(candidates *k, int view, bool events, loam_err
     for (size_t i = 0; ok && view && i < k->s->n_services; i++)
         ok = loam_drawn_demand(&d, (int)i, exp(doubt->demand_sigma * views[view].z));
     for (size_t e = 0; ok && events && e < doubt->n_events; e++)
-        ok = loam_drawn_with_rule(&d, doubt->events[e].rule);
+        ok = loam_drawn_with_event(&d, (int)e);
     if (view || events)
         d.s.goal = LOAM_GOAL_MOST_SERVED; /* a worse world that cannot all be served still has best orders */
     loam_status status =

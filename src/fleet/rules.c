@@ -42,9 +42,15 @@ static bool is_named(const char *const *names, size_t n, const char *id, bool by
     return false;
 }
 
-static bool in_force(const loam_rule_book *book, loam_rule rule, loam_day day)
+/* day: the one that the question is asked for; of_case: that of the case itself. */
+static bool in_force(const loam_rule_book *book, loam_rule rule, loam_day day, loam_day of_case)
 {
     const loam_rule_info *i = &loam_rule_infos[rule];
+    for (size_t k = 0; k < book->n_spans; k++) {
+        const struct loam_rule_span *span = &book->spans[k];
+        if (of_case >= span->from && of_case < span->until && strcasecmp(i->id, span->id) == 0)
+            return !is_named(book->dropped, book->n_dropped, i->id, true);
+    }
     bool end_known = i->to && (!book->known_at || i->to <= book->known_at);
     if (book->known_at && i->from > book->known_at)
         return false;
@@ -85,7 +91,7 @@ static bool asks(const question *q, loam_rule rule)
     const loam_rule_record *r = &loam_rule_records[rule];
     return (r->gets & 1 << q->c->get) && (!r->training_only || q->c->training) &&
            (!r->public_only || q->c->public_centre) && (!r->state_only || q->c->state_funded) &&
-           in_force(q->book, rule, q->day);
+           in_force(q->book, rule, q->day, q->c->day);
 }
 
 static loam_rule_hit *hit(question *q, loam_rule rule, loam_verdict verdict)

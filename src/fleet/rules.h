@@ -59,6 +59,13 @@ typedef struct loam_rule_book {
     size_t n_extra;
     const char *const *dropped; /* ids (or beginnings of ids) that do not count: what-if */
     size_t n_dropped;
+    /* Rules that may come, as drawn futures have them: each counts on its days [from, until) of the case, whatever is
+     * known and though it is optional; on other days as it would without. */
+    const struct loam_rule_span {
+        const char *id;
+        loam_day from, until;
+    } * spans;
+    size_t n_spans;
 } loam_rule_book;
 
 typedef struct loam_rule_info {
