@@ -146,35 +146,44 @@ void loam_perf_replica(const loam_fleet_model *m, const loam_service *s, const l
         *out = other;
 }
 
-/* Keeps the better one; a tie goes to the smaller replica, which came first. Of refusals the last one stays: that of
- * the largest replica. */
-static void keep_better(loam_replica *best, const loam_replica *r, bool first)
+/* Whether the replica had room for the model and a request. */
+static bool holds(const loam_replica *r)
 {
-    if (first || (!best->feasible && !r->feasible) || per_chip(r) > per_chip(best) * (1 + 1e-9))
-        *best = *r;
+    return r->feasible || r->batch_memory >= 1;
 }
 
-/* The targets of a service do not depend on how many servers are put behind each other, so whole servers are tried only
- * where no replica within one link domain holds the model. */
+/* The next larger size of a replica: parts into which a server can be cut evenly, then whole servers. */
+static int next_size(int chips, int server)
+{
+    if (chips >= server)
+        return chips + server;
+    do
+        chips++;
+    while (server % chips != 0);
+    return chips;
+}
+
+/* The targets of a service do not depend on how many stages are put behind each other, so more than one link domain is
+ * tried only where none within it serves: cards of one server first, then whole servers. A tie goes to the smaller
+ * replica. Of refusals the one that says most stays: within a link domain that of the largest, beyond it that of the
+ * smallest that holds the model. */
 void loam_perf_best(const loam_fleet_model *m, const loam_service *s, const loam_fleet_chip *c, loam_replica *out)
 {
     const loam_chip *k = &c->chip;
+    int domain = k->link_domain > 0 ? k->link_domain : 1, server = k->per_server > 0 ? k->per_server : 1;
     loam_replica r;
-    bool first = true;
-    for (int chips = 1; chips <= k->link_domain; chips *= 2) {
-        bool parts = chips < k->per_server ? k->per_server % chips == 0 : chips % k->per_server == 0;
-        if (!parts)
-            continue;
+    loam_perf_replica(m, s, c, 1, 0, out);
+    int chips = next_size(1, server);
+    for (; chips <= domain; chips = next_size(chips, server)) {
         loam_perf_replica(m, s, c, chips, 0, &r);
-        keep_better(out, &r, first);
-        first = false;
+        if (per_chip(&r) > per_chip(out) * (1 + 1e-9) || !out->feasible)
+            *out = r;
     }
     if (out->feasible || m->is_diffusion)
         return;
-    for (int servers = 1; servers <= MAX_SERVERS; servers++) {
-        if (servers * k->per_server <= k->link_domain)
-            continue;
-        loam_perf_replica(m, s, c, servers * k->per_server, 0, &r);
-        keep_better(out, &r, false);
+    for (; chips <= MAX_SERVERS * server; chips = next_size(chips, server)) {
+        loam_perf_replica(m, s, c, chips, 0, &r);
+        if (per_chip(&r) > per_chip(out) * (1 + 1e-9) || (!out->feasible && !holds(out)))
+            *out = r;
     }
 }
