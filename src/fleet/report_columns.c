@@ -12,7 +12,7 @@ struct loam_columns_row {
 };
 
 /* One character of valid UTF-8, or one byte that is none. */
-static size_t step(const char *s, uint32_t *c)
+size_t loam_text_step(const char *s, uint32_t *c)
 {
     const unsigned char *u = (const unsigned char *)s;
     size_t n = u[0] < 0x80                   ? 1
@@ -38,7 +38,7 @@ static size_t step(const char *s, uint32_t *c)
 }
 
 /* C0, DEL, C1, and what changes the direction of text. */
-static bool steers(uint32_t c)
+bool loam_text_steers(uint32_t c)
 {
     return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0xFFFD || (c >= 0x200B && c <= 0x200F) ||
            (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
@@ -59,16 +59,16 @@ int loam_text_cells(const char *text)
 {
     int n = 0;
     uint32_t c;
-    for (; *text; text += step(text, &c)) {
-        step(text, &c);
-        n += steers(c) ? 1 : cells_of(c);
+    for (; *text; text += loam_text_step(text, &c)) {
+        loam_text_step(text, &c);
+        n += loam_text_steers(c) ? 1 : cells_of(c);
     }
     return n;
 }
 
 static void put_char(const char *at, size_t n, uint32_t c, loam_buf *out)
 {
-    if (steers(c))
+    if (loam_text_steers(c))
         loam_buf_char(out, '?');
     else
         loam_buf_add(out, at, n);
@@ -81,8 +81,8 @@ static int put_cut(const char *text, int room, loam_buf *out)
     int n = 0;
     uint32_t c;
     while (*text) {
-        size_t bytes = step(text, &c);
-        int wide = steers(c) ? 1 : cells_of(c);
+        size_t bytes = loam_text_step(text, &c);
+        int wide = loam_text_steers(c) ? 1 : cells_of(c);
         if (n + wide > room - cut)
             break;
         put_char(text, bytes, c, out);
@@ -116,8 +116,8 @@ void loam_text_wrap(const char *text, int indent, int hang, int width, loam_buf 
         int cells = 0;
         uint32_t c;
         for (size_t i = 0; i < n;) {
-            size_t bytes = step(text + i, &c);
-            cells += steers(c) ? 1 : cells_of(c);
+            size_t bytes = loam_text_step(text + i, &c);
+            cells += loam_text_steers(c) ? 1 : cells_of(c);
             i += bytes;
         }
         if (!empty && at + 1 + cells > width) {
@@ -129,8 +129,8 @@ void loam_text_wrap(const char *text, int indent, int hang, int width, loam_buf 
             at++;
         }
         for (size_t i = 0; i < n;) {
-            size_t bytes = step(text + i, &c);
-            int wide = steers(c) ? 1 : cells_of(c);
+            size_t bytes = loam_text_step(text + i, &c);
+            int wide = loam_text_steers(c) ? 1 : cells_of(c);
             if (at + wide > width && at > indent + hang) {
                 loam_buf_char(out, '\n');
                 at = indent + hang;

@@ -2,6 +2,8 @@
 #ifndef LOAM_FLEET_REPORT_INT_H
 #define LOAM_FLEET_REPORT_INT_H
 
+#include <stdint.h>
+
 #include "base/arena.h"
 #include "fleet/report.h"
 
@@ -83,5 +85,9 @@ void loam_columns_end(const loam_columns *t, int indent, int width, loam_buf *ou
 /* One paragraph of at most width columns; lines after the first are indented by `hang` more. */
 void loam_text_wrap(const char *text, int indent, int hang, int width, loam_buf *out);
 int loam_text_cells(const char *text);
+/* The bytes of the next character, and the character; U+FFFD for a byte that begins none. */
+size_t loam_text_step(const char *s, uint32_t *c);
+/* Controls, and what changes the direction of text. */
+bool loam_text_steers(uint32_t c);
 
 #endif

@@ -453,6 +453,38 @@ static void difference_names_what_changed(void **state)
     fixture_deinit(&b);
 }
 
+/* ---- the page */
+
+static loam_buf page_of(fixture *f, bool doubt)
+{
+    loam_buf b;
+    loam_buf_init(&b, MAX_REPORT);
+    loam_report_html(&f->scenario, &f->plan, doubt ? &f->doubt : NULL, &b);
+    assert_false(b.failed);
+    return b;
+}
+
+static void page_says_what_matters(void **state)
+{
+    fixture f;
+    fixture_init(&f);
+    loam_buf b = page_of(&f, true);
+    keep("plan.html", &b);
+    loam_buf_deinit(&b);
+    f.plan.served_share = 1;
+    f.plan.limits[0].worth = 1180;
+    f.plan.limits[1].worth = 41000;
+    f.plan.limits[2].worth = .21;
+    b = page_of(&f, false);
+    keep("all.html", &b);
+    loam_buf_deinit(&b);
+    fixture_infeasible(&f);
+    b = page_of(&f, false);
+    keep("infeasible.html", &b);
+    loam_buf_deinit(&b);
+    fixture_deinit(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,6 +496,7 @@ int main(void)
         cmocka_unit_test(text_says_what_matters),
         cmocka_unit_test(text_keeps_its_width),
         cmocka_unit_test(difference_names_what_changed),
+        cmocka_unit_test(page_says_what_matters),
     };
     return cmocka_run_group_tests_name("report", tests, NULL, NULL);
 }
