@@ -77,15 +77,38 @@ static void derive(const loam_yaml_node *item, loam_chip *c)
 
 static loam_fleet_chip with_defaults(const loam_chip *chip, int line)
 {
+    bool both = chip->price_low > 0 && chip->price_high > 0;
     return (loam_fleet_chip){.chip = *chip,
                              .line = line,
-                             .price_usd = (chip->price_low + chip->price_high) / 2,
+                             .price_usd = (chip->price_low + chip->price_high) / (both ? 2 : 1),
                              .server_share = 0.25,
                              .network_share = 0.12,
                              .install_share = 0.03,
                              .spare_share = 0.03,
                              .scale = 1,
                              .yearly_failures = 0.17};
+}
+
+/* What a chip must have for a plan; the catalogue has chips of which only the rules' figures are known. */
+static const char *missing_figure(const loam_chip *c)
+{
+    return c->bf16_tflops <= 0 ? "bf16_tflops"
+           : c->mem_gb <= 0    ? "mem_gb"
+           : c->mem_gbps <= 0  ? "mem_gbps"
+           : c->server_kw <= 0 ? "tdp_w"
+                               : NULL;
+}
+
+static loam_status check_chip(loam_reader *r, const loam_fleet_chip *c)
+{
+    const char *missing = missing_figure(&c->chip);
+    if (missing)
+        LOAM_REFUSE(r, c->line, "nobody knows the %s of chip '%s': say it, as {name: %s, %s: ...}", missing,
+                    c->chip.name, c->chip.name, missing);
+    if (c->chip.link_domain > c->chip.per_server)
+        LOAM_REFUSE(r, c->line, "chip '%s': its link_domain of %d chips is larger than a server of %d (per_server)",
+                    c->chip.name, c->chip.link_domain, c->chip.per_server);
+    return LOAM_OK;
 }
 
 /* Just a name of the catalogue, or a map with a name and figures; `like` makes a chip of one's own from another. */
@@ -96,7 +119,7 @@ static loam_status read_chip(loam_reader *r, const loam_yaml_node *item, void *i
     if (item->kind == LOAM_YAML_TEXT) {
         LOAM_TRY(loam_read_ref(r, item, LOAM_NAME_CATALOGUE, &known));
         *c = with_defaults(&r->catalogue.chips[known], item->line);
-        return LOAM_OK;
+        return check_chip(r, c);
     }
     const loam_yaml_node *name = loam_read_given(item, "name"), *like = loam_read_given(item, "like");
     if (item->kind == LOAM_YAML_MAP)
@@ -113,14 +136,10 @@ static loam_status read_chip(loam_reader *r, const loam_yaml_node *item, void *i
             LOAM_REFUSE(r, name->line, "a chip's name has 1 to 100 bytes on one line");
     }
     derive(item, &c->chip);
-    if (!(c->chip.bf16_tflops > 0))
-        LOAM_REFUSE(r, item->line, "chip '%s' has 0 bf16_tflops: it could not compute anything", c->chip.name);
-    if (c->chip.link_domain > c->chip.per_server)
-        LOAM_REFUSE(r, item->line, "chip '%s': its link_domain of %d chips is larger than a server of %d (per_server)",
-                    c->chip.name, c->chip.link_domain, c->chip.per_server);
-    return LOAM_OK;
+    return check_chip(r, c);
 }
 
+/* Every chip of which enough is known. */
 static loam_status whole_catalogue(loam_reader *r, int line)
 {
     loam_scenario *s = r->s;
@@ -128,9 +147,9 @@ static loam_status whole_catalogue(loam_reader *r, int line)
         LOAM_REFUSE(r, line, "the catalogue has %zu chips, a scenario at most %d: list the 'chips' that matter",
                     r->catalogue.n, LOAM_FLEET_MAX_CHIPS);
     LOAM_TRY(loam_read_alloc(r, r->catalogue.n, sizeof *s->chips, &s->chips));
-    s->n_chips = r->catalogue.n;
-    for (size_t i = 0; i < s->n_chips; i++)
-        s->chips[i] = with_defaults(&r->catalogue.chips[i], line);
+    for (size_t i = 0; i < r->catalogue.n; i++)
+        if (!missing_figure(&r->catalogue.chips[i]))
+            s->chips[s->n_chips++] = with_defaults(&r->catalogue.chips[i], line);
     return LOAM_OK;
 }
 

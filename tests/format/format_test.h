@@ -25,6 +25,7 @@ test_list gguf_damage_tests(void);
 test_list json_tests(void);
 test_list safetensors_tests(void);
 test_list show_tests(void);
+test_list yaml_tests(void);
 
 /* Path of a file below the project's root; static buffer. */
 const char *root_path(const char *below);
