@@ -141,8 +141,8 @@ loam_status loam_read_demand(loam_reader *r, const loam_yaml_node *item, loam_se
     return LOAM_OK;
 }
 
-/* Shapes of our own, as weights by local hour: work (peak 2.2 times the mean, 9 to 18 h), evenings at home (2.1 times,
- * 20 to 23 h), and a consumer app with a long day (1.5 times). docs/plan.md prints them. */
+/* Shapes of our own, as weights by local hour: work (peak 2.1 times the mean, 9 to 17 h), evenings at home (2.0 times,
+ * 20 to 23 h), and a consumer app with a long day (1.6 times). docs/plan.md prints them. */
 static const struct {
     const char *name;
     double weights[LOAM_SCENARIO_HOURS];
