@@ -292,8 +292,6 @@ static void training_columns(loam_program *p, int j, bool serve_all)
         p->no_run[j] = loam_lp_col(p->lp, 0, 1, true);
 }
 
-loam_status loam_program_rows(loam_program *p, loam_err *err);
-
 loam_status loam_program_build(const loam_scenario *s, const loam_plan_options *o, bool serve_all, loam_arena *arena,
                                loam_program **out, loam_err *err)
 {

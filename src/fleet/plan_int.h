@@ -71,6 +71,8 @@ typedef struct loam_program {
 LOAM_CHECK_RESULT loam_status loam_program_build(const loam_scenario *s, const loam_plan_options *o, bool serve_all,
                                                  loam_arena *arena, loam_program **out, loam_err *err);
 void loam_program_deinit(loam_program *p);
+/* plan_rows.c's part of the building: all rows, once the columns are there. */
+LOAM_CHECK_RESULT loam_status loam_program_rows(loam_program *p, loam_err *err);
 /* Sets the objective: what is unserved; or the cost (millions of USD at present value). */
 void loam_program_goal_served(loam_program *p);
 void loam_program_goal_cost(loam_program *p);
