@@ -67,8 +67,7 @@ static loam_status read_currencies(loam_reader *r, const loam_yaml_node *root)
             LOAM_REFUSE(r, p->line, "currency: expected three capitals other than USD, this is '%s'",
                         loam_show_text(p->key).text);
         currencies[i].code = p->key;
-        LOAM_TRY(
-            loam_read_named(r, p->value, p->key, loam_read_number(r, p->value, 1e-6, 1e9, &currencies[i].per_usd)));
+        LOAM_TRY(loam_read_named(r, p->key, loam_read_number(r, p->value, 1e-6, 1e9, &currencies[i].per_usd)));
     }
     r->currencies = currencies;
     r->n_currencies = map->n;
@@ -105,12 +104,12 @@ loam_status loam_read_top(loam_reader *r, const loam_yaml_node *root)
     LOAM_TRY(loam_read_required(r, root, &loam_section_top, "name"));
     LOAM_TRY(loam_read_required(r, root, &loam_section_top, "headquarters"));
     LOAM_TRY(loam_read_required(r, root, &loam_section_top, "start"));
-    LOAM_TRY(loam_read_named(r, start, "start", loam_read_month(r, start, &s->start))); /* start is still 0 */
+    LOAM_TRY(loam_read_named(r, "start", loam_read_month(r, start, &s->start))); /* start is still 0 */
     if (s->start < 360 || s->start > 2700)
         LOAM_REFUSE(r, start->line, "start: expected a month from 2000-01 to 2194-12, this is %s", start->text);
     if (goal) {
         int k;
-        LOAM_TRY(loam_read_named(r, goal, "goal", loam_yaml_choice(r->name, goal, goals, 2, &k, r->err)));
+        LOAM_TRY(loam_read_named(r, "goal", loam_yaml_choice(r->name, goal, goals, 2, &k, r->err)));
         s->goal = (loam_goal)k;
     }
     LOAM_TRY(check_time(r, root));
@@ -126,7 +125,7 @@ static loam_status read_catalogue(loam_reader *r, const loam_yaml_node *root)
     size_t len;
     if (!v)
         return loam_chips_builtin(r->arena, &r->catalogue, r->err);
-    LOAM_TRY(loam_read_named(r, v, "catalogue", loam_read_text(r, v, &file)));
+    LOAM_TRY(loam_read_named(r, "catalogue", loam_read_text(r, v, &file)));
     if (!*file || strchr(file, '/'))
         LOAM_REFUSE(r, v->line, "catalogue: expected the name of a CSV file beside the scenario, without a folder");
     LOAM_TRY(loam_read_format(r, &path, "%.*s%s", slash ? (int)(slash - r->name) + 1 : 0, r->name, file));

@@ -117,7 +117,7 @@ static loam_status read_chip(loam_reader *r, const loam_yaml_node *item, void *i
     loam_fleet_chip *c = into;
     int known;
     if (item->kind == LOAM_YAML_TEXT) {
-        LOAM_TRY(loam_read_ref(r, item, LOAM_NAME_CATALOGUE, &known));
+        LOAM_TRY(loam_read_name(r, item, LOAM_NAME_CATALOGUE, &known));
         *c = with_defaults(&r->catalogue.chips[known], item->line);
         return check_chip(r, c);
     }
@@ -126,12 +126,12 @@ static loam_status read_chip(loam_reader *r, const loam_yaml_node *item, void *i
         LOAM_TRY(loam_read_required(r, item, &loam_section_chip, "name"));
     if (name) {
         const loam_yaml_node *v = like ? like : name;
-        LOAM_TRY(loam_read_named(r, v, like ? "like" : "name", loam_read_ref(r, v, LOAM_NAME_CATALOGUE, &known)));
+        LOAM_TRY(loam_read_named(r, like ? "like" : "name", loam_read_name(r, v, LOAM_NAME_CATALOGUE, &known)));
         *c = with_defaults(&r->catalogue.chips[known], item->line);
     }
     LOAM_TRY(loam_read_fields(r, item, &loam_section_chip, c));
     if (like) {
-        LOAM_TRY(loam_read_named(r, name, "name", loam_read_text(r, name, &c->chip.name)));
+        LOAM_TRY(loam_read_named(r, "name", loam_read_text(r, name, &c->chip.name)));
         if (!*c->chip.name || strlen(c->chip.name) > 100 || strpbrk(c->chip.name, "\r\n\t"))
             LOAM_REFUSE(r, name->line, "a chip's name has 1 to 100 bytes on one line");
     }

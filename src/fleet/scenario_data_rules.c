@@ -33,7 +33,7 @@ static loam_status read_where(loam_reader *r, const loam_yaml_node *item, rule_i
         LOAM_REFUSE(r, v->line, "data rule '%s': a training run has no country: name the regions", out->rule.name);
     if (out->same_country)
         return LOAM_OK;
-    return loam_read_named(r, v, allow ? "allow" : "deny", loam_read_set(r, v, LOAM_NAME_REGION, &out->rule.regions));
+    return loam_read_named(r, allow ? "allow" : "deny", loam_read_set(r, v, LOAM_NAME_REGION, &out->rule.regions));
 }
 
 /* Days become months so that the rule holds in every month of which it holds for a day. */
@@ -43,11 +43,11 @@ static loam_status read_when(loam_reader *r, const loam_yaml_node *item, loam_da
     const loam_yaml_node *from = loam_read_given(item, "from"), *until = loam_read_given(item, "until");
     loam_day first = 0, end = 0;
     if (from) {
-        LOAM_TRY(loam_read_named(r, from, "from", loam_read_day(r, from, &first)));
+        LOAM_TRY(loam_read_named(r, "from", loam_read_day(r, from, &first)));
         rule->from = loam_day_month(first) - s->start;
     }
     if (until) {
-        LOAM_TRY(loam_read_named(r, until, "until", loam_read_day(r, until, &end)));
+        LOAM_TRY(loam_read_named(r, "until", loam_read_day(r, until, &end)));
         rule->until = loam_day_month(end - 1) + 1 - s->start;
     }
     if (from && until && end <= first)

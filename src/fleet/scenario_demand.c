@@ -78,7 +78,7 @@ static loam_status read_origin_demand(loam_reader *r, const loam_yaml_node *v, d
         const loam_yaml_node *from = loam_read_given(v, "from");
         int month = 0;
         if (from)
-            LOAM_TRY(loam_read_named(r, from, "from", loam_read_month(r, from, &month)));
+            LOAM_TRY(loam_read_named(r, "from", loam_read_month(r, from, &month)));
         return read_step(r, v, month, d);
     }
     if (v->kind == LOAM_YAML_LIST && v->n && v->items[0]->kind == LOAM_YAML_MAP)
@@ -101,13 +101,13 @@ static loam_status read_by_origin(loam_reader *r, const loam_yaml_node *v, doubl
     if (v->kind != LOAM_YAML_MAP && s->n_origins != 1)
         LOAM_REFUSE(r, v->line, "demand: expected each origin's name with its demand: {%s: 2 M, ...}", names[0]);
     if (v->kind != LOAM_YAML_MAP)
-        return loam_read_named(r, v, names[0], read_origin_demand(r, v, &(demand){per_day, s->n_origins, growth}));
-    LOAM_TRY(loam_read_named(r, v, "demand by origin", loam_yaml_known(r->name, v, names, s->n_origins, r->err)));
+        return loam_read_named(r, names[0], read_origin_demand(r, v, &(demand){per_day, s->n_origins, growth}));
+    LOAM_TRY(loam_read_named(r, "demand by origin", loam_yaml_known(r->name, v, names, s->n_origins, r->err)));
     for (size_t o = 0; o < s->n_origins; o++) {
         const loam_yaml_node *of_origin = loam_read_given(v, names[o]);
         demand d = {per_day + o, s->n_origins, growth};
         if (of_origin)
-            LOAM_TRY(loam_read_named(r, of_origin, names[o], read_origin_demand(r, of_origin, &d)));
+            LOAM_TRY(loam_read_named(r, names[o], read_origin_demand(r, of_origin, &d)));
     }
     return LOAM_OK;
 }
@@ -123,17 +123,18 @@ loam_status loam_read_demand(loam_reader *r, const loam_yaml_node *item, loam_se
         LOAM_REFUSE(r, item->line, "service '%s' has no users: the scenario says no 'origins'", v->name);
     LOAM_TRY(loam_read_required(r, item, &loam_section_service, "demand"));
     if (growth)
-        LOAM_TRY(loam_read_named(r, growth, "growth (a month, 5% or 0.05)", loam_read_number(r, growth, -0.99, 1, &g)));
+        LOAM_TRY(loam_read_named(r, "growth (a month, 5% or 0.05)", loam_read_number(r, growth, -0.99, 1, &g)));
     if (factor)
-        LOAM_TRY(loam_read_named(r, factor, "demand_factor", loam_read_number(r, factor, 0, 1e6, &f)));
+        LOAM_TRY(loam_read_named(r, "demand_factor", loam_read_number(r, factor, 0, 1e6, &f)));
     LOAM_TRY(loam_read_alloc(r, n, sizeof *v->per_day, &v->per_day));
     LOAM_TRY(read_by_origin(r, demand, g, v->per_day));
     for (size_t i = 0; i < n; i++) {
         v->per_day[i] *= f;
         sum += v->per_day[i];
-        if (v->per_day[i] > most_a_day)
-            LOAM_REFUSE(r, demand->line, "service '%s': in %s it grows to %g requests a day, at most %g make sense",
-                        v->name, loam_show_month(s, (int)(i / s->n_origins)).text, v->per_day[i], most_a_day);
+        if (!(v->per_day[i] <= most_a_day))
+            LOAM_REFUSE(r, demand->line, "service '%s': in %s it grows to %s requests a day, at most %s make sense",
+                        v->name, loam_show_month(s, (int)(i / s->n_origins)).text, loam_show_figure(v->per_day[i]).text,
+                        loam_show_figure(most_a_day).text);
     }
     if (!(sum > 0))
         LOAM_REFUSE(r, demand->line, "service '%s' has no demand in any of the %d months: leave it out or say some",

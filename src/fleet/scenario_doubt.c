@@ -75,7 +75,7 @@ static loam_status read_rule_ids(loam_reader *r, const loam_yaml_node *map, cons
     }
     LOAM_TRY(loam_read_alloc(r, *n, sizeof *ids, &ids));
     for (size_t i = 0; i < *n; i++)
-        LOAM_TRY(loam_read_named(r, items[i], key, read_rule_id(r, items[i], beginnings, &ids[i])));
+        LOAM_TRY(loam_read_named(r, key, read_rule_id(r, items[i], beginnings, &ids[i])));
     *out = ids;
     return LOAM_OK;
 }
@@ -94,16 +94,16 @@ loam_status loam_read_rules(loam_reader *r, const loam_yaml_node *root)
     const loam_yaml_node *known_at = loam_read_given(map, "known_at"), *as_of = loam_read_given(map, "as_of"),
                          *worst = loam_read_given(map, "worst_allowed");
     if (known_at)
-        LOAM_TRY(loam_read_named(r, known_at, "known_at", loam_read_day(r, known_at, &book->known_at)));
+        LOAM_TRY(loam_read_named(r, "known_at", loam_read_day(r, known_at, &book->known_at)));
     if (as_of)
-        LOAM_TRY(loam_read_named(r, as_of, "as_of", loam_read_day(r, as_of, &book->as_of)));
+        LOAM_TRY(loam_read_named(r, "as_of", loam_read_day(r, as_of, &book->as_of)));
     LOAM_TRY(read_rule_ids(r, map, "extra", false, &book->extra, &book->n_extra));
     LOAM_TRY(read_rule_ids(r, map, "dropped", true, &book->dropped, &book->n_dropped));
     if (worst) {
         int k;
         for (int i = 0; i < LOAM_VERDICT_COUNT; i++)
             verdicts[i] = loam_verdict_name((loam_verdict)i);
-        LOAM_TRY(loam_read_named(r, worst, "worst_allowed",
+        LOAM_TRY(loam_read_named(r, "worst_allowed",
                                  loam_yaml_choice(r->name, worst, verdicts, LOAM_VERDICT_COUNT, &k, r->err)));
         s->worst_allowed = (loam_verdict)k;
     }
@@ -120,15 +120,15 @@ static loam_status read_event(loam_reader *r, const loam_yaml_node *item, void *
     LOAM_TRY(loam_read_required(r, item, &loam_section_event, "rule"));
     const loam_yaml_node *rule = loam_read_given(item, "rule"), *from = loam_read_given(item, "from"),
                          *until = loam_read_given(item, "until");
-    LOAM_TRY(loam_read_named(r, rule, "rule", read_rule_id(r, rule, false, &e->rule)));
+    LOAM_TRY(loam_read_named(r, "rule", read_rule_id(r, rule, false, &e->rule)));
     if (!e->name)
         e->name = e->rule;
     if (from) {
-        LOAM_TRY(loam_read_named(r, from, "from", loam_read_day(r, from, &day)));
+        LOAM_TRY(loam_read_named(r, "from", loam_read_day(r, from, &day)));
         e->from = loam_day_month(day) - s->start;
     }
     if (until) {
-        LOAM_TRY(loam_read_named(r, until, "until", loam_read_day(r, until, &day)));
+        LOAM_TRY(loam_read_named(r, "until", loam_read_day(r, until, &day)));
         e->until = loam_day_month(day - 1) + 1 - s->start;
     }
     if (e->until <= e->from)
@@ -159,7 +159,7 @@ loam_status loam_read_doubt(loam_reader *r, const loam_yaml_node *root)
     const loam_yaml_node *seed = loam_read_given(map, "seed");
     if (seed) {
         long n;
-        LOAM_TRY(loam_read_named(r, seed, "seed", loam_yaml_int(r->name, seed, 0, 1L << 52, &n, r->err)));
+        LOAM_TRY(loam_read_named(r, "seed", loam_yaml_int(r->name, seed, 0, 1L << 52, &n, r->err)));
         d->seed = (unsigned long)n;
     }
     LOAM_TRY(

@@ -38,16 +38,19 @@ const loam_yaml_node *loam_read_given(const loam_yaml_node *map, const char *key
     return v && v->kind != LOAM_YAML_NULL ? v : NULL;
 }
 
-loam_status loam_read_named(loam_reader *r, const loam_yaml_node *v, const char *key, loam_status failure)
+loam_status loam_read_named(loam_reader *r, const char *key, loam_status failure)
 {
-    char place[LOAM_ERR_MSG_MAX], rest[LOAM_ERR_MSG_MAX];
-    if (failure == LOAM_OK || !r->err)
+    char old[LOAM_ERR_MSG_MAX];
+    size_t n = strlen(r->name);
+    if (failure == LOAM_OK)
         return failure;
-    int n = snprintf(place, sizeof place, "%s:%d: ", r->name, v->line);
-    if (n < 0 || (size_t)n >= sizeof place || strncmp(r->err->msg, place, (size_t)n))
+    memcpy(old, r->err->msg, sizeof old);
+    if (strncmp(old, r->name, n) || old[n] != ':')
         return failure;
-    memcpy(rest, r->err->msg + n, sizeof rest - (size_t)n);
-    return loam_err_set(r->err, failure, r->err->file, r->err->line, "%s%s: %s", place, key, rest);
+    size_t digits = strspn(old + n + 1, "0123456789"), place = n + 1 + digits;
+    if (!digits || strncmp(old + place, ": ", 2))
+        return failure;
+    return loam_err_set(r->err, failure, r->err->file, r->err->line, "%.*s: %s%s", (int)place, old, key, old + place);
 }
 
 static loam_status read_name(loam_reader *r, const loam_yaml_node *v, const char **out)
@@ -109,9 +112,9 @@ static loam_status read_value(loam_reader *r, const loam_yaml_node *v, const loa
     case LOAM_FIELD_MONTH:
         return loam_read_month(r, v, at);
     case LOAM_FIELD_REGION:
-        return loam_read_ref(r, v, LOAM_NAME_REGION, at);
+        return loam_read_name(r, v, LOAM_NAME_REGION, at);
     case LOAM_FIELD_CHIP:
-        return loam_read_ref(r, v, LOAM_NAME_CHIP, at);
+        return loam_read_name(r, v, LOAM_NAME_CHIP, at);
     case LOAM_FIELD_REGIONS:
         return loam_read_set(r, v, LOAM_NAME_REGION, at);
     case LOAM_FIELD_ORIGINS:
@@ -131,12 +134,12 @@ loam_status loam_read_fields(loam_reader *r, const loam_yaml_node *map, const lo
     const char *keys[MAX_FIELDS];
     for (size_t i = 0; i < section->n; i++)
         keys[i] = section->fields[i].key;
-    LOAM_TRY(loam_read_named(r, map, section->name, loam_yaml_known(r->name, map, keys, section->n, r->err)));
+    LOAM_TRY(loam_read_named(r, section->name, loam_yaml_known(r->name, map, keys, section->n, r->err)));
     for (size_t i = 0; i < section->n; i++) {
         const loam_field *f = &section->fields[i];
         const loam_yaml_node *v = loam_read_given(map, f->key);
         if (v)
-            LOAM_TRY(loam_read_named(r, v, f->key, read_value(r, v, f, (char *)into + f->at)));
+            LOAM_TRY(loam_read_named(r, f->key, read_value(r, v, f, (char *)into + f->at)));
     }
     return LOAM_OK;
 }

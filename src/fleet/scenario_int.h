@@ -111,7 +111,7 @@ LOAM_CHECK_RESULT loam_status loam_read_required(loam_reader *r, const loam_yaml
 /* A value that is there: not missing, not null. */
 const loam_yaml_node *loam_read_given(const loam_yaml_node *map, const char *key);
 /* Puts "key: " after the place that begins the message of a failure, which is returned. */
-loam_status loam_read_named(loam_reader *r, const loam_yaml_node *v, const char *key, loam_status failure);
+loam_status loam_read_named(loam_reader *r, const char *key, loam_status failure);
 
 /* One item of a list into zeroed memory. */
 typedef loam_status (*loam_read_item)(loam_reader *r, const loam_yaml_node *item, void *into);
@@ -139,6 +139,8 @@ typedef struct loam_text_shown {
     char text[84];
 } loam_text_shown;
 loam_text_shown loam_show_text(const char *s);
+/* 671e9 as "671 B". */
+loam_text_shown loam_show_figure(double v);
 /* Month `month` of the scenario as "2025-03". */
 typedef struct loam_month_text {
     char text[8];
@@ -152,7 +154,7 @@ LOAM_CHECK_RESULT loam_status loam_read_steps(loam_reader *r, const loam_yaml_no
                                               void *arg);
 
 /* Names. The index of the one that a text means; chips and built-in models also by an unambiguous beginning. */
-LOAM_CHECK_RESULT loam_status loam_read_ref(loam_reader *r, const loam_yaml_node *v, loam_name_kind kind, int *out);
+LOAM_CHECK_RESULT loam_status loam_read_name(loam_reader *r, const loam_yaml_node *v, loam_name_kind kind, int *out);
 /* A set: "all", a name, a list of names, or a map of what its members have in common ({vendor: Huawei}). For chips a
  * beginning means all that begin so. Never empty. */
 LOAM_CHECK_RESULT loam_status loam_read_set(loam_reader *r, const loam_yaml_node *v, loam_name_kind kind,

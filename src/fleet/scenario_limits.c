@@ -77,10 +77,10 @@ static loam_status read_budget(loam_reader *r, const loam_yaml_node *item, void 
     LOAM_TRY(loam_read_required(r, item, &loam_section_budget, "name"));
     LOAM_TRY(loam_read_required(r, item, &loam_section_budget, "usd"));
     if (spend)
-        LOAM_TRY(loam_read_named(r, spend, "spend", read_spend(r, spend, &b->spend)));
+        LOAM_TRY(loam_read_named(r, "spend", read_spend(r, spend, &b->spend)));
     if (each) {
         int k;
-        LOAM_TRY(loam_read_named(r, each, "each", loam_yaml_choice(r->name, each, periods, 3, &k, r->err)));
+        LOAM_TRY(loam_read_named(r, "each", loam_yaml_choice(r->name, each, periods, 3, &k, r->err)));
         out->each = months[k];
     }
     return check_budget(r, out);
@@ -124,7 +124,7 @@ static loam_status read_share(loam_reader *r, const loam_yaml_node *item, void *
     if (!v)
         LOAM_REFUSE(r, item->line, "share '%s' does not say its 'measure': a share of spend, units, tpp or power?",
                     share->name);
-    LOAM_TRY(loam_read_named(r, v, "measure", loam_yaml_choice(r->name, v, measures, 4, &measure, r->err)));
+    LOAM_TRY(loam_read_named(r, "measure", loam_yaml_choice(r->name, v, measures, 4, &measure, r->err)));
     share->measure = (loam_measure)measure;
     if (!loam_read_given(item, "min") && !loam_read_given(item, "max"))
         LOAM_REFUSE(r, item->line, "share '%s' says neither 'min' nor 'max'", share->name);

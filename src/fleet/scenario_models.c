@@ -56,8 +56,8 @@ static loam_status check_model(loam_reader *r, const loam_fleet_model *m)
     if (!m->params)
         LOAM_REFUSE(r, m->line, "model '%s' does not say 'params', nor which known model it is 'like'", m->name);
     if (m->active_params > m->params)
-        LOAM_REFUSE(r, m->line, "model '%s' has %g active parameters, more than its %g parameters", m->name,
-                    m->active_params, m->params);
+        LOAM_REFUSE(r, m->line, "model '%s' has %s active parameters, more than its %s parameters", m->name,
+                    loam_show_figure(m->active_params).text, loam_show_figure(m->params).text);
     if (m->experts_used > m->experts)
         LOAM_REFUSE(r, m->line, "model '%s' uses %g experts for a token and has %g", m->name, m->experts_used,
                     m->experts);
@@ -80,7 +80,7 @@ static loam_status read_model(loam_reader *r, const loam_yaml_node *item, void *
     const loam_fleet_model *like = NULL;
     if (v) {
         int known;
-        LOAM_TRY(loam_read_named(r, v, "like", loam_read_ref(r, v, LOAM_NAME_BUILTIN, &known)));
+        LOAM_TRY(loam_read_named(r, "like", loam_read_name(r, v, LOAM_NAME_BUILTIN, &known)));
         like = &loam_builtin_models[known];
         *m = *like;
     }
@@ -118,12 +118,12 @@ loam_status loam_read_model_ref(loam_reader *r, const loam_yaml_node *v, int *ou
         }
     loam_err err = LOAM_ERR_INIT, *outer = r->err;
     r->err = &err;
-    loam_status status = loam_read_ref(r, v, LOAM_NAME_BUILTIN, &known);
+    loam_status status = loam_read_name(r, v, LOAM_NAME_BUILTIN, &known);
     r->err = outer;
     if (status != LOAM_OK && s->n_models) /* a slip in one of the scenario's names is likelier */
-        return loam_read_ref(r, v, LOAM_NAME_MODEL, out);
+        return loam_read_name(r, v, LOAM_NAME_MODEL, out);
     if (status != LOAM_OK)
-        return loam_read_ref(r, v, LOAM_NAME_BUILTIN, out);
+        return loam_read_name(r, v, LOAM_NAME_BUILTIN, out);
     for (size_t i = 0; i < s->n_models; i++)
         if (!strcmp(s->models[i].name, loam_builtin_models[known].name)) {
             *out = (int)i;

@@ -138,7 +138,7 @@ static int best_match(const loam_reader *r, loam_name_kind kind, const char *wor
     return best;
 }
 
-loam_status loam_read_ref(loam_reader *r, const loam_yaml_node *v, loam_name_kind kind, int *out)
+loam_status loam_read_name(loam_reader *r, const loam_yaml_node *v, loam_name_kind kind, int *out)
 {
     const char *word;
     size_t first, count;

@@ -116,8 +116,7 @@ static loam_status read_tariffs(loam_reader *r, const loam_yaml_node *v, loam_re
         if (!is_vendor(r, p->key))
             return unknown_vendor(r, p);
         region->tariffs[i].vendor = p->key;
-        LOAM_TRY(
-            loam_read_named(r, p->value, p->key, loam_read_usd(r, p->value, 0, 10, &region->tariffs[i].usd_per_kwh)));
+        LOAM_TRY(loam_read_named(r, p->key, loam_read_usd(r, p->value, 0, 10, &region->tariffs[i].usd_per_kwh)));
     }
     return LOAM_OK;
 }
@@ -138,7 +137,7 @@ static loam_status read_region(loam_reader *r, const loam_yaml_node *item, void 
     if (!loam_read_given(item, "utc_offset") && !loam_country_offset(region->country, &region->utc_offset_h))
         region->utc_offset_h = 0; /* nothing is computed from a region's clock */
     const loam_yaml_node *power = loam_read_given(item, "power_mw"), *tariffs = loam_read_given(item, "tariffs");
-    LOAM_TRY(loam_read_named(r, power, "power_mw", read_power(r, power, region)));
+    LOAM_TRY(loam_read_named(r, "power_mw", read_power(r, power, region)));
     return tariffs ? read_tariffs(r, tariffs, region) : LOAM_OK;
 }
 
@@ -163,14 +162,14 @@ static loam_status read_rtt(loam_reader *r, const loam_yaml_node *v, loam_origin
     double *rtt;
     for (size_t i = 0; i < s->n_regions; i++)
         names[i] = s->regions[i].name;
-    LOAM_TRY(loam_read_named(r, v, "rtt_ms", loam_yaml_known(r->name, v, names, s->n_regions, r->err)));
+    LOAM_TRY(loam_read_named(r, "rtt_ms", loam_yaml_known(r->name, v, names, s->n_regions, r->err)));
     LOAM_TRY(loam_read_alloc(r, s->n_regions, sizeof *rtt, &rtt));
     for (size_t i = 0; i < s->n_regions; i++) {
         const loam_yaml_node *ms = loam_read_given(v, names[i]);
         if (!ms)
             LOAM_REFUSE(r, v->line, "rtt_ms of origin '%s' does not say how far region '%s' is", origin->name,
                         names[i]);
-        LOAM_TRY(loam_read_named(r, ms, names[i], loam_read_number(r, ms, 0, 10000, &rtt[i])));
+        LOAM_TRY(loam_read_named(r, names[i], loam_read_number(r, ms, 0, 10000, &rtt[i])));
     }
     origin->rtt_ms = rtt;
     return LOAM_OK;

@@ -74,9 +74,9 @@ static loam_status read_kind_and_model(loam_reader *r, const loam_yaml_node *ite
     int k = LOAM_SERVICE_CHAT;
     LOAM_TRY(loam_read_required(r, item, &loam_section_service, "model"));
     if (kind)
-        LOAM_TRY(loam_read_named(r, kind, "kind", loam_yaml_choice(r->name, kind, kinds, 3, &k, r->err)));
+        LOAM_TRY(loam_read_named(r, "kind", loam_yaml_choice(r->name, kind, kinds, 3, &k, r->err)));
     v->kind = (loam_service_kind)k;
-    LOAM_TRY(loam_read_named(r, model, "model", loam_read_model_ref(r, model, &v->model)));
+    LOAM_TRY(loam_read_named(r, "model", loam_read_model_ref(r, model, &v->model)));
     const loam_fleet_model *m = &r->s->models[v->model];
     if (m->is_diffusion != (v->kind != LOAM_SERVICE_CHAT))
         LOAM_REFUSE(r, model->line, "service '%s' is of kind %s, and %s makes %s", v->name, kinds[k], m->name,
@@ -98,7 +98,7 @@ static loam_status read_service(loam_reader *r, const loam_yaml_node *item, void
     for (int h = 0; h < LOAM_SCENARIO_HOURS; h++)
         v->curve[h] = 1.0 / LOAM_SCENARIO_HOURS;
     if (curve)
-        LOAM_TRY(loam_read_named(r, curve, "curve", loam_read_curve(r, curve, v->curve)));
+        LOAM_TRY(loam_read_named(r, "curve", loam_read_curve(r, curve, v->curve)));
     return loam_read_demand(r, item, v);
 }
 
@@ -136,7 +136,7 @@ static loam_status read_training(loam_reader *r, const loam_yaml_node *item, voi
     const loam_yaml_node *like = loam_read_given(item, "like"), *deadline = loam_read_given(item, "deadline");
     if (like) {
         int known;
-        LOAM_TRY(loam_read_named(r, like, "like", loam_read_ref(r, like, LOAM_NAME_BUILTIN, &known)));
+        LOAM_TRY(loam_read_named(r, "like", loam_read_name(r, like, LOAM_NAME_BUILTIN, &known)));
         const loam_fleet_model *m = &loam_builtin_models[known];
         t->params = m->params;
         t->active_params = m->active_params;
@@ -146,15 +146,15 @@ static loam_status read_training(loam_reader *r, const loam_yaml_node *item, voi
     LOAM_TRY(loam_read_fields(r, item, &loam_section_training, t));
     LOAM_TRY(loam_read_required(r, item, &loam_section_training, "name"));
     if (deadline)
-        LOAM_TRY(loam_read_named(r, deadline, "deadline", read_deadline(r, deadline, t)));
+        LOAM_TRY(loam_read_named(r, "deadline", read_deadline(r, deadline, t)));
     if (!t->params)
         LOAM_REFUSE(r, item->line, "training run '%s' does not say 'params', nor which known model it is 'like'",
                     t->name);
     if (!t->active_params || (loam_read_given(item, "params") && !loam_read_given(item, "active_params")))
         t->active_params = t->params;
     if (t->active_params > t->params)
-        LOAM_REFUSE(r, item->line, "training run '%s' has %g active parameters, more than its %g parameters", t->name,
-                    t->active_params, t->params);
+        LOAM_REFUSE(r, item->line, "training run '%s' has %s active parameters, more than its %s parameters", t->name,
+                    loam_show_figure(t->active_params).text, loam_show_figure(t->params).text);
     if (!t->tokens)
         t->tokens = 20 * t->params; /* Hoffmann et al. 2022 */
     if (t->start < 0)

@@ -50,7 +50,7 @@ static loam_status read_per_quarter(loam_reader *r, const loam_yaml_node *v, loa
         LOAM_REFUSE(r, v->line, "per_quarter: expected 1 to %d numbers, there are %zu", QUARTERS, v->n);
     for (size_t q = 0; q < QUARTERS; q++) {
         const loam_yaml_node *x = v->kind != LOAM_YAML_LIST ? v : v->items[q < v->n ? q : v->n - 1];
-        LOAM_TRY(loam_read_named(r, x, "per_quarter (servers)",
+        LOAM_TRY(loam_read_named(r, "per_quarter (servers)",
                                  loam_read_number(r, x, 0, most_servers, &supply->per_quarter[q])));
     }
     return LOAM_OK;
@@ -81,7 +81,7 @@ static loam_status read_supply(loam_reader *r, const loam_yaml_node *item, void 
     int chip;
     LOAM_TRY(loam_read_required(r, item, &loam_section_supply, "chip"));
     const loam_yaml_node *of = loam_read_given(item, "chip"), *per_quarter = loam_read_given(item, "per_quarter");
-    LOAM_TRY(loam_read_named(r, of, "chip", loam_read_ref(r, of, LOAM_NAME_CHIP, &chip)));
+    LOAM_TRY(loam_read_named(r, "chip", loam_read_name(r, of, LOAM_NAME_CHIP, &chip)));
     *supply = supply_of(r->s, chip, item->line);
     LOAM_TRY(loam_read_fields(r, item, &loam_section_supply, supply));
     if (per_quarter)

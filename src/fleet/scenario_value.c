@@ -23,6 +23,22 @@ loam_text_shown loam_show_text(const char *s)
     return out;
 }
 
+loam_text_shown loam_show_figure(double v)
+{
+    static const struct {
+        double from;
+        const char *suffix;
+    } units[] = {{1e12, " T"}, {1e9, " B"}, {1e6, " M"}};
+    loam_text_shown out;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (fabs(v) >= units[i].from) {
+            snprintf(out.text, sizeof out.text, "%.4g%s", v / units[i].from, units[i].suffix);
+            return out;
+        }
+    snprintf(out.text, sizeof out.text, "%.6g", v);
+    return out;
+}
+
 static loam_text_shown show_value(const loam_yaml_node *v)
 {
     return loam_show_text(v->kind == LOAM_YAML_TEXT ? v->text : kinds[v->kind]);
@@ -66,7 +82,8 @@ loam_status loam_read_usd(loam_reader *r, const loam_yaml_node *v, double min, d
     const char *code = v->text + len + strspn(v->text + len, " ");
     LOAM_TRY(exchange(r, v->line, *code ? code : "USD", &usd));
     if (amount * usd < min || amount * usd > max)
-        LOAM_REFUSE(r, v->line, "expected money from %g to %g USD, this is %g", min, max, amount * usd);
+        LOAM_REFUSE(r, v->line, "expected money from %s to %s USD, this is %s", loam_show_figure(min).text,
+                    loam_show_figure(max).text, loam_show_figure(amount * usd).text);
     *out = amount * usd;
     return LOAM_OK;
 }
@@ -104,7 +121,7 @@ loam_status loam_read_steps(loam_reader *r, const loam_yaml_node *list, loam_rea
         if (step->kind != LOAM_YAML_MAP)
             LOAM_REFUSE(r, step->line, "expected a step such as {from: 2025-03, ...}, this is %s", kinds[step->kind]);
         if (v)
-            LOAM_TRY(loam_read_named(r, v, "from", loam_read_month(r, v, &from)));
+            LOAM_TRY(loam_read_named(r, "from", loam_read_month(r, v, &from)));
         if (!v && i)
             LOAM_REFUSE(r, step->line, "the step does not say 'from': only the first may leave it out");
         if (i && from <= before)
