@@ -115,7 +115,7 @@ loam_figure loam_figure_share(double x)
         snprintf(f.text, sizeof f.text - 2, "%.*f", digits, percent);
         trim_zeros(f.text);
         bool seems_all = percent < 100 - 1e-7 && !strcmp(f.text, "100");
-        bool seems_none = percent > 1e-7 && !strcmp(f.text, "0");
+        bool seems_none = fabs(percent) > 1e-7 && (!strcmp(f.text, "0") || !strcmp(f.text, "-0"));
         if (!seems_all && !seems_none)
             break;
     }

@@ -25,7 +25,7 @@ void loam_page_say(loam_page *g, const char *fmt, ...)
 void loam_page_line(loam_page *g, const char *before, const char *after)
 {
     loam_page_put(g, before);
-    loam_html_text(g->out, loam_buf_text(&g->line));
+    loam_html_sentence(g->out, loam_buf_text(&g->line));
     loam_page_put(g, after);
     g->out->failed |= g->line.failed;
     loam_buf_truncate(&g->line, 0);
@@ -72,10 +72,9 @@ void loam_page_bar(loam_page *g, const loam_bar_part *parts, size_t n)
 void loam_page_chip_cell(loam_page *g, int chip)
 {
     char k[16];
+    loam_page_put(g, "<td class=\"name\">");
     if (g->m->chip_used[chip])
-        loam_buf_printf(g->out, "<td class=\"name\"><i class=\"dot %s\"></i>", loam_page_chip_class(g, chip, k));
-    else
-        loam_page_put(g, "<td class=\"name\"><i class=\"dot\"></i>");
+        loam_buf_printf(g->out, "<i class=\"dot %s\"></i>", loam_page_chip_class(g, chip, k));
     loam_page_say(g, "%s", g->s->chips[chip].chip.name);
     loam_page_put(g, "</td>");
 }
@@ -149,7 +148,7 @@ static void put_head(loam_page *g)
                      "<meta name=\"color-scheme\" content=\"light dark\"><title>");
     loam_page_say(g, "%s: fleet plan", title);
     loam_page_put(g, "</title>\n<style>\n");
-    loam_page_put(g, loam_page_style);
+    loam_page_put(g, loam_report_css);
     loam_page_put(g,
                   "</style></head>\n<body>\n<header><p class=\"brand\">"
                   "<svg viewBox=\"0 0 32 32\" width=\"22\" height=\"22\" aria-hidden=\"true\"><clipPath id=\"disc\">"
@@ -222,7 +221,7 @@ static void put_page(loam_page *g)
     loam_page_put(g, "</main>\n<footer><p>");
     loam_page_say(g, "%s", loam_words_no_advice);
     loam_page_put(g, "</p></footer>\n<script>\n");
-    loam_page_put(g, loam_page_script);
+    loam_page_put(g, loam_report_js);
     loam_page_put(g, "</script>\n</body></html>\n");
 }
 

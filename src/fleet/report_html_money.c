@@ -22,12 +22,12 @@ static void put_cost(loam_page *g)
     const loam_plan_cost *c = &g->p->cost;
     double paid = c->total + c->residual;
     loam_page_put(g, "<div><h3>Cost at present value</h3><table class=\"bars\"><tbody>");
-    put_cost_row(g, "servers and network", c->capex, paid, "m0");
-    put_cost_row(g, "duties and fees", c->duty, paid, "m0");
+    put_cost_row(g, "servers, network", c->capex, paid, "m0");
+    put_cost_row(g, "duties, fees", c->duty, paid, "m0");
     put_cost_row(g, "rent", c->rent, paid, "m1");
     put_cost_row(g, "energy", c->energy, paid, "m2");
-    put_cost_row(g, "space (colocation)", c->colo, paid, "m2");
-    put_cost_row(g, "repairs and staff", c->opex, paid, "m2");
+    put_cost_row(g, "space", c->colo, paid, "m2");
+    put_cost_row(g, "repairs, staff", c->opex, paid, "m2");
     put_cost_row(g, "worth at the end", -c->residual, paid, "m3");
     loam_page_put(g, "</tbody><tfoot><tr><td>total</td><td></td>");
     loam_page_cell(g, "n", "%s", loam_figure_usd(c->total).text);

@@ -86,7 +86,7 @@ static void put_stretches(loam_page *g, const stretch *all, size_t n)
         loam_page_put(g, "<p class=\"stretch\">");
         loam_page_verdict(g, all[i].verdict);
         if (n > 1)
-            loam_page_say(g, i ? " from %s" : " at first", loam_figure_month(s, all[i].from).text);
+            loam_page_say(g, i ? " from %s" : " to %s", loam_figure_month(s, i ? all[i].from : all[i].until - 1).text);
         if (all[i].duty > 0)
             loam_page_say(g, ", +%s duty", loam_figure_share(all[i].duty).text);
         loam_page_put(g, "<small>");
@@ -179,8 +179,8 @@ static void put_records(loam_page *g, const fired *f)
         loam_page_put(g, "<tr>");
         loam_page_cell(g, "name", "%s", all[i].id);
         loam_page_cell(g, NULL, "%s", all[i].title);
-        loam_page_cell(g, "n", "%s", from);
-        loam_page_cell(g, "n", "%s", to);
+        loam_page_cell(g, "name", "%s", from);
+        loam_page_cell(g, "name", "%s", to);
         loam_page_cell(g, NULL, "%s", all[i].source);
         loam_page_put(g, "</tr>\n");
     }

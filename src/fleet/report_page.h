@@ -62,6 +62,7 @@ void loam_page_replicas(loam_page *g);
 void loam_page_refusals(loam_page *g);
 void loam_page_assumptions(loam_page *g);
 
-extern const char loam_page_style[], loam_page_script[];
+/* report.css and report.js, made part of the program by data/embed.c. */
+extern const char loam_report_css[], loam_report_js[];
 
 #endif

@@ -38,6 +38,7 @@ static void draw(loam_page *g, const stack *k, int width, int height)
 {
     loam_plot p = loam_plot_begin(g->out, &g->pictures, width, height, g->m->months, highest(g, k), k->unit, k->caption,
                                   k->title, k->desc);
+    loam_page_put(g, k->bar < 1 ? "<g>" : "<g class=\"steps\">");
     for (int t = 0; t < g->m->months; t++) {
         double at = 0;
         for (size_t i = 0; i < k->n_layers; i++) {
@@ -51,6 +52,7 @@ static void draw(loam_page *g, const stack *k, int width, int height)
             at += y;
         }
     }
+    loam_page_put(g, "</g>");
     if (k->line)
         loam_plot_steps(&p, k->line, "line");
     loam_plot_months(&p, g->s->start);
@@ -154,8 +156,10 @@ void loam_plots_purchases(loam_page *g)
         open_figure(g, "small");
         loam_page_say(g, "%s", g->s->regions[r].name);
         loam_page_put(g, "</b> ");
-        loam_page_say(g, "%s bought%s%s", servers(bought).text, rented > 0 ? ", rented: " : "",
-                      rented > 0 ? loam_figure_count(rented).text : "");
+        if (bought > 0)
+            loam_page_say(g, "%s bought%s", servers(bought).text, rented > 0 ? ", " : "");
+        if (rented > 0)
+            loam_page_say(g, "%s rented", servers(rented).text);
         loam_page_put(g, "</figcaption>");
         draw(g, &k, SMALL, SMALL_HEIGHT);
         loam_page_put(g, "</figure>");

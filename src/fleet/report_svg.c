@@ -8,12 +8,28 @@
 
 #include "fleet/report_int.h"
 
-void loam_html_text(loam_buf *out, const char *text)
+/* Whether a space between `before` and text stands between a number and its unit: "391 M USD", "99.7 %". */
+static bool is_unit(char before, const char *text)
+{
+    if (!(before >= '0' && before <= '9') && before != 'M' && before != 'n')
+        return false;
+    static const char *const units[] = {"M ", "bn ", "tn ", "%", "USD", "kW", "MW", "GW"};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (!strncmp(text, units[i], strlen(units[i])))
+            return true;
+    }
+    return false;
+}
+
+static void put_text(loam_buf *out, const char *text, bool glue)
 {
     uint32_t c;
+    char before = 0;
     for (; *text;) {
         size_t n = loam_text_step(text, &c);
-        if (c == '\n' || c == '\t')
+        if (glue && c == ' ' && is_unit(before, text + 1))
+            loam_buf_str(out, "&nbsp;");
+        else if (c == '\n' || c == '\t')
             loam_buf_char(out, ' ');
         else if (loam_text_steers(c))
             loam_buf_str(out, "\xEF\xBF\xBD");
@@ -29,8 +45,19 @@ void loam_html_text(loam_buf *out, const char *text)
             loam_buf_str(out, "&#39;");
         else
             loam_buf_add(out, text, n);
+        before = *text;
         text += n;
     }
+}
+
+void loam_html_text(loam_buf *out, const char *text)
+{
+    put_text(out, text, false);
+}
+
+void loam_html_sentence(loam_buf *out, const char *text)
+{
+    put_text(out, text, true);
 }
 
 void loam_html_vprintf(loam_buf *out, const char *fmt, va_list ap)

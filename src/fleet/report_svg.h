@@ -10,6 +10,8 @@
 
 /* Text from outside as HTML text or as an attribute's value: nothing of it is ever markup. */
 void loam_html_text(loam_buf *out, const char *text);
+/* The same, with numbers kept on one line with their units. */
+void loam_html_sentence(loam_buf *out, const char *text);
 /* What fmt formats, as text. */
 void loam_html_vprintf(loam_buf *out, const char *fmt, va_list ap) LOAM_PRINTF(2, 0);
 

@@ -31,8 +31,12 @@ void loam_words_status(const loam_plan *p, loam_buf *out)
                         p->status == LOAM_PLAN_LIMIT ? " (time was up before more could be proven)" : "");
     if (isfinite(p->bound) && p->bound > 0 && gap >= 1e-6)
         loam_buf_printf(out, ": no plan that serves as much costs less than %s", loam_figure_usd(p->bound).text);
-    if (!money && isfinite(p->served_bound) && p->served_bound > 0)
+    if (money || !isfinite(p->served_bound) || !(p->served_bound > 0))
+        return;
+    if (p->served_bound > p->served_share + 5e-4)
         loam_buf_printf(out, "; no plan serves more than %s", loam_figure_share(p->served_bound).text);
+    else
+        loam_buf_str(out, "; no plan serves more");
 }
 
 static void put_fleet(const loam_scenario *s, const loam_fleet_sums *m, loam_buf *out)

@@ -70,8 +70,8 @@ static void fixture_places(fixture *f)
                                        .carbon_kg_per_kwh = .2,
                                        .install_per_month = 0};
     for (int t = 0; t < FIXTURE_MONTHS; t++) {
-        s->regions[MAINLAND].power_kw[t] = t < 6 ? 20000 : 30000;
-        s->regions[JOHOR].power_kw[t] = t < 4 ? 6000 : 12000;
+        s->regions[MAINLAND].power_kw[t] = t < 6 ? 15000 : 22000;
+        s->regions[JOHOR].power_kw[t] = t < 4 ? 3000 : 5800;
         s->regions[OREGON].power_kw[t] = 2500;
     }
     s->origins[0] = (loam_origin){"china", "CN", 40, 8, rtt[0]};
@@ -391,8 +391,8 @@ static void fixture_hardware(fixture *f)
                                     .min_chips = 160};
     for (int c = 0; c < 4; c++)
         if (c != H100)
-            snprintf(p->runs[c].why_not, sizeof p->runs[c].why_not, "links of %g GB/s are under the 300 GB/s asked for",
-                     f->scenario.chips[c].chip.link_gbps);
+            snprintf(p->runs[c].why_not, sizeof p->runs[c].why_not,
+                     "%g GB of memory a chip is less than the run was set up for", f->scenario.chips[c].chip.mem_gb);
 }
 
 static void fixture_replicas(fixture *f)
@@ -460,17 +460,17 @@ static void fixture_replicas(fixture *f)
 static void fixture_money(fixture *f)
 {
     loam_plan *p = &f->plan;
-    static const loam_plan_limit limits[] = {{"power johor", "kW", 11760, 12000, true, 2.1e-7},
+    static const loam_plan_limit limits[] = {{"power johor", "kW", 5790, 5800, true, 2.1e-7},
                                              {"supply huawei 910B2", "servers", 700, 700, true, 1.1e-5},
                                              {"budget china", "USD", 4.4999e8, 4.5e8, true, 3e-11},
-                                             {"power mainland", "kW", 21040, 30000, false, 0},
+                                             {"power mainland", "kW", 13906, 22000, false, 0},
                                              {"share domestic", "share", .62, .6, false, 0},
                                              {"power oregon", "kW", 0, 2500, false, 0}};
     static const loam_plan_refusal refusals[] = {
         {"buy H100-SXM5-80GB in mainland", "denied at 2025-01: R23.a1, TPP 15832 >= 4800 (3.3 x)"},
         {"chat on L20-48GB", "weights of 691 GB do not fit 1 × 48 GB, and the chip has no link to span more"},
         {"video on L20-48GB", "a clip takes 218 s on one chip, 240 s with its queue"},
-        {"next model on L20-48GB", "links of 64 GB/s are under the 300 GB/s asked for"},
+        {"next model on L20-48GB", "48 GB of memory a chip is less than the run was set up for"},
         {"buy Ascend-910B2 in johor", "risk at 2025-05: GP10, use anywhere risks a violation"}};
     p->limits = fixture_alloc(f, p->n_limits = 6, sizeof *limits);
     memcpy(p->limits, limits, sizeof limits);

@@ -8,9 +8,12 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "eyes.h"
 #include "fixture_plan.h"
 #include "fleet/report_int.h"
+#include "fleet/report_svg.h"
 #include "format/json.h"
+#include "markup.h"
 
 enum { MAX_REPORT = 16 << 20 };
 
@@ -354,7 +357,7 @@ static void text_says_what_matters(void **state)
     says(&b, "proven within 0.3 % of the best possible");
     says(&b, "2025 Q1");
     says(&b, "Ascend-910B2");
-    says(&b, "power johor (11.8 MW of 12 MW): one more MW serves 0.02 % more of the demand");
+    says(&b, "power johor (5.79 MW of 5.8 MW): one more MW serves 0.02 % more of the demand");
     says(&b, "next model: on H100-SXM5-80GB in johor, done in 2025-10 (due by the end of 2025-11)");
     says(&b, "buy H100-SXM5-80GB in mainland: denied");
     says(&b, "without H20: nothing fits any more");
@@ -464,25 +467,199 @@ static loam_buf page_of(fixture *f, bool doubt)
     return b;
 }
 
+/* The page fetches nothing. */
+static void stands_alone(const loam_buf *b)
+{
+    static const char *const ways[] = {
+        "http:", "https:", "url(h", "@import", " src=", "<link", "<img", "<iframe", "fetch("};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        says_not(b, ways[i]);
+}
+
 static void page_says_what_matters(void **state)
 {
     fixture f;
     fixture_init(&f);
-    loam_buf b = page_of(&f, true);
+    loam_buf b = page_of(&f, true), again = page_of(&f, true);
     keep("plan.html", &b);
+    assert_true(well_formed(&b) > 1000);
+    stands_alone(&b);
+    assert_int_equal(b.len, again.len);
+    assert_memory_equal(b.data, again.data, b.len);
+    says(&b, "<h1>Hardware for 2025 in three regions</h1>");
+    says(&b, "The plan is proven within 0.3&nbsp;% of the best possible");
+    says(&b, "<b>2,820</b><span>servers bought</span>");
+    says(&b, "one more MW serves 0.02&nbsp;% more of the demand");
+    says(&b, "denied</span><small>R23.a1: TPP 15832 &gt;= 4800 (3.3 x)");
+    says(&b, "memory: 671 GB of weights leave room for 30 GB of cache");
+    says(&b, "latency target: memory would hold 620, but a token may take 50 ms");
+    says(&b, "specs high; price unverified");
+    says(&b, "not legal advice");
+    says(&b, "How computed.");
+    static const char *const parts[] = {"answer", "purchases", "services", "training", "money",    "power",
+                                        "limits", "doubt",     "rulings",  "replicas", "refusals", "assumptions"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        char section[40], link[40];
+        snprintf(section, sizeof section, "<section id=\"%s\"", parts[i]);
+        snprintf(link, sizeof link, "href=\"#%s\"", parts[i]);
+        says(&b, section);
+        says(&b, link);
+    }
     loam_buf_deinit(&b);
+    loam_buf_deinit(&again);
+    /* without doubt, and with everything served, worth is money */
     f.plan.served_share = 1;
     f.plan.limits[0].worth = 1180;
-    f.plan.limits[1].worth = 41000;
-    f.plan.limits[2].worth = .21;
     b = page_of(&f, false);
-    keep("all.html", &b);
-    loam_buf_deinit(&b);
-    fixture_infeasible(&f);
-    b = page_of(&f, false);
-    keep("infeasible.html", &b);
+    well_formed(&b);
+    says(&b, "one more MW saves 1.18&nbsp;M&nbsp;USD");
+    says_not(&b, "id=\"doubt\"");
+    says_not(&b, "href=\"#doubt\"");
     loam_buf_deinit(&b);
     fixture_deinit(&f);
+}
+
+static void page_of_nothing(void **state)
+{
+    fixture f;
+    fixture_init(&f);
+    fixture_infeasible(&f);
+    loam_buf b = page_of(&f, false);
+    keep("infeasible.html", &b);
+    well_formed(&b);
+    says(&b, "<li>demand of chat by china</li>");
+    says(&b, "<li>lower share domestic from 60 % to 41 %</li>");
+    says(&b, "id=\"rulings\"");
+    says_not(&b, "id=\"purchases\"");
+    says_not(&b, "id=\"money\"");
+    loam_buf_deinit(&b);
+    /* nothing but a name */
+    f.plan.replicas = NULL;
+    f.plan.runs = NULL;
+    f.plan.n_refusals = 0;
+    f.scenario.n_services = f.scenario.n_trainings = f.scenario.n_rents = f.scenario.n_sources = 0;
+    f.plan.status = LOAM_PLAN_OPTIMAL;
+    b = page_of(&f, false);
+    well_formed(&b);
+    loam_buf_deinit(&b);
+    b = text_of(&f, false, 80);
+    says(&b, "Nothing.");
+    loam_buf_deinit(&b);
+    fixture_deinit(&f);
+}
+
+/* What people name their things never becomes markup. */
+static void page_escapes_names(void **state)
+{
+    fixture f;
+    fixture_init(&f);
+    make_hostile(&f);
+    loam_buf b = page_of(&f, true);
+    keep("hostile.html", &b);
+    well_formed(&b);
+    stands_alone(&b);
+    const char *script = strstr(b.data, "<script");
+    assert_non_null(script);
+    assert_null(strstr(script + 1, "<script"));
+    says_not(&b, "alert(1)</script");
+    says(&b, "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;,&amp;");
+    for (size_t i = 0; i < b.len; i++)
+        assert_true(b.data[i] == '\n' || (unsigned char)b.data[i] >= 0x20);
+    loam_buf_deinit(&b);
+    fixture_deinit(&f);
+}
+
+/* A report that does not fit says so, and does not crash. */
+static void reports_have_limits(void **state)
+{
+    fixture f;
+    fixture_init(&f);
+    for (size_t max = 1; max < 200000; max = max * 3 + 1) {
+        loam_buf b;
+        loam_buf_init(&b, max);
+        loam_report_html(&f.scenario, &f.plan, &f.doubt, &b);
+        assert_true(b.failed || b.len > 50000);
+        loam_buf_deinit(&b);
+        loam_buf_init(&b, max);
+        assert_true(loam_plan_json(&f.scenario, &f.plan, &b) == !b.failed);
+        loam_buf_deinit(&b);
+    }
+    fixture_deinit(&f);
+}
+
+/* In a plot, what is twice as much is twice as high, and stands on what is below it. */
+static void bars_have_the_height_of_their_numbers(void **state)
+{
+    fixture f;
+    fixture_init(&f);
+    loam_buf b = page_of(&f, false);
+    const char *at = strstr(b.data, "Servers ordered and rented by month, all regions");
+    const char *end = strstr(at, "</svg>");
+    double base = -1, per_server = -1, stack = -1, last_x = -1;
+    int bars = 0;
+    while ((at = strstr(at, "<rect class=\"k")) && at < end) {
+        double x = strtod(strstr(at, " x=\"") + 4, NULL), y = strtod(strstr(at, " y=\"") + 4, NULL);
+        double height = strtod(strstr(at, " height=\"") + 9, NULL);
+        double servers = strtod(strstr(strstr(at, "<title>"), ": ") + 2, NULL);
+        if (base < 0) {
+            base = y + height;
+            per_server = height / servers;
+        }
+        assert_true(servers > 0);
+        assert_float_equal(height, per_server * servers, .15);
+        assert_float_equal(y + height, x == last_x ? stack : base, .15);
+        stack = y;
+        last_x = x;
+        bars++;
+        at++;
+    }
+    /* ten orders of nine (month, chip) pairs, two rents */
+    assert_int_equal(bars, 12);
+    loam_buf_deinit(&b);
+    fixture_deinit(&f);
+}
+
+static void scales_are_round(void **state)
+{
+    static const struct {
+        double most;
+        int n;
+        double step;
+    } rows[] = {{100, 3, 25}, {1, 3, .25}, {920, 3, 250}, {3, 3, 1}, {15, 3, 5}, {0, 3, 1}, {7e9, 3, 2e9}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        double step = loam_nice_step(rows[i].most, rows[i].n);
+        if (fabs(step / rows[i].step - 1) > 1e-9)
+            fail_msg("%g in %d steps: %g", rows[i].most, rows[i].n, step);
+    }
+}
+
+/* ---- colours: the style sheet's, seen by four kinds of eyes */
+
+static void colours_can_be_told_apart(void **state)
+{
+    loam_err err = LOAM_ERR_INIT;
+    char *text;
+    size_t len;
+    if (loam_file_read(LOAM_SOURCE_ROOT "/src/fleet/report.css", 1 << 20, &text, &len, &err) != LOAM_OK)
+        fail_msg("%s", err.msg);
+    for (int theme = 0; theme < 2; theme++) {
+        colour paper = colour_of(text, "paper", theme), k[LOAM_PALETTE];
+        for (int i = 0; i < LOAM_PALETTE; i++) {
+            char name[8];
+            snprintf(name, sizeof name, "k%d", i);
+            k[i] = colour_of(text, name, theme);
+            if (contrast(k[i], paper) < 2.3)
+                fail_msg("%s is too near the ground of theme %d", name, theme);
+            for (int j = 0; j < i; j++)
+                for (int kind = 0; kind < 4; kind++)
+                    if (distance(seen(k[i], kind), seen(k[j], kind)) < .1)
+                        fail_msg("k%d and k%d look alike in theme %d to eyes %d", i, j, theme, kind);
+        }
+        static const char *const inks[] = {"ink", "soft", "faint", "bad"};
+        for (size_t i = 0; i < sizeof inks / sizeof *inks; i++)
+            assert_true(contrast(colour_of(text, inks[i], theme), paper) >= 4.5);
+    }
+    free(text);
 }
 
 int main(void)
@@ -497,6 +674,12 @@ int main(void)
         cmocka_unit_test(text_keeps_its_width),
         cmocka_unit_test(difference_names_what_changed),
         cmocka_unit_test(page_says_what_matters),
+        cmocka_unit_test(page_of_nothing),
+        cmocka_unit_test(page_escapes_names),
+        cmocka_unit_test(reports_have_limits),
+        cmocka_unit_test(bars_have_the_height_of_their_numbers),
+        cmocka_unit_test(scales_are_round),
+        cmocka_unit_test(colours_can_be_told_apart),
     };
     return cmocka_run_group_tests_name("report", tests, NULL, NULL);
 }
