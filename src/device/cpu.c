@@ -228,6 +228,9 @@ static void cpu_program_free(loam_program *p)
     loam_pool_run(p->device->pool, nothing, NULL); /* no thread is inside this program's last step any more */
     if (p->arena)
         munmap(p->arena, p->arena_bytes);
+    free(p->meetings);
+    free(p->meeting_rows);
+    free((void *)p->meeting_done);
     if (p->scratch)
         munmap(p->scratch, p->scratch_bytes * (size_t)loam_pool_size(p->device->pool));
     for (int i = 0; p->rope_freqs && i < p->plan->n_ops; i++)
@@ -264,6 +267,41 @@ static size_t row_floats(const loam_plan *plan)
     return loam_align_up((size_t)widest, 16);
 }
 
+static size_t super_floats(const loam_plan *plan)
+{
+    return (size_t)plan->max_tokens * 256;
+}
+
+/* Room for GATED operations with a Q8K result; those of one stage run at the same time and get places of their own. */
+static bool meetings_new(loam_program *p)
+{
+    const loam_plan *plan = p->plan;
+    size_t floats = 0, most = 0, counters = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        counters = 0;
+        for (int i = 0; i < plan->n_ops; i++) {
+            const loam_op *o = &plan->ops[i];
+            floats = i && o->stage == plan->ops[i - 1].stage ? floats : 0;
+            if (o->kind != LOAM_OP_GATED || plan->tensors[o->out].layout != LOAM_ACT_Q8K)
+                continue;
+            size_t cols = (size_t)plan->tensors[o->out].shape[1];
+            if (pass)
+                p->meetings[i] = (struct loam_op_meeting){p->meeting_rows + floats, p->meeting_done + counters};
+            floats += cols * LOAM_CPU_MEETING_ROWS;
+            counters += cols / 256;
+            most = floats > most ? floats : most;
+        }
+        if (pass == 0) {
+            p->meetings = calloc((size_t)plan->n_ops + 1, sizeof *p->meetings);
+            p->meeting_rows = aligned_alloc(64, loam_align_up((most + 1) * sizeof(float), 64));
+            p->meeting_done = calloc(counters + 1, sizeof *p->meeting_done);
+            if (!p->meetings || !p->meeting_rows || !p->meeting_done)
+                return false;
+        }
+    }
+    return true;
+}
+
 static loam_status cpu_program_new(loam_device *d, const loam_plan *plan, loam_program **out, loam_err *err)
 {
     loam_program *p = calloc(1, sizeof *p);
@@ -272,7 +310,7 @@ static loam_status cpu_program_new(loam_device *d, const loam_plan *plan, loam_p
     p->device = d;
     p->plan = plan;
     p->arena_bytes = plan->arena_bytes + 4096; /* never empty */
-    p->scratch_bytes = kernel_bytes() + (2 * tile_floats(plan) + row_floats(plan)) * sizeof(float);
+    p->scratch_bytes = kernel_bytes() + (2 * tile_floats(plan) + row_floats(plan) + super_floats(plan)) * sizeof(float);
     p->scratch_bytes = loam_align_up(p->scratch_bytes, 4096);
     size_t progress_bytes = ((size_t)plan->n_ops + 1) * sizeof *p->progress;
     p->progress = aligned_alloc(64, progress_bytes);
@@ -281,7 +319,7 @@ static loam_status cpu_program_new(loam_device *d, const loam_plan *plan, loam_p
     p->arena = map_pages(p->arena_bytes, true);
     p->scratch = map_pages(p->scratch_bytes * (size_t)loam_pool_size(d->pool), false);
     p->rope_freqs = calloc((size_t)plan->n_ops + 1, sizeof *p->rope_freqs);
-    bool complete = p->progress && p->arena && p->scratch && p->rope_freqs;
+    bool complete = p->progress && p->arena && p->scratch && p->rope_freqs && meetings_new(p);
     for (int i = 0; i < plan->n_ops && complete; i++) {
         const loam_op *o = &plan->ops[i];
         if (o->kind != LOAM_OP_ROPE_TABLE)
@@ -346,6 +384,7 @@ static void run_step(void *arg, int thread, int n_threads)
     s.tile[0] = (float *)(mine + kernel_bytes());
     s.tile[1] = s.tile[0] + tile;
     s.row = s.tile[1] + tile;
+    s.super = s.row + row_floats(p->plan);
     const uint32_t run = atomic_load(&p->run);
     for (int first = 0, end; first < p->plan->n_ops; first = end) {
         for (end = first; end < p->plan->n_ops && ops[end].stage == ops[first].stage; end++) {

@@ -50,6 +50,14 @@ struct loam_op_progress {
     atomic_int n_tasks;
 };
 
+/* Where the tasks of a GATED operation meet when its result is Q8K and has few rows: a scale belongs to 256 columns,
+ * which several tasks compute. Each leaves its columns in `rows`; the last one of a super-block quantises it. */
+enum { LOAM_CPU_MEETING_ROWS = 64 };
+struct loam_op_meeting {
+    float *rows;            /* [LOAM_CPU_MEETING_ROWS][columns]; NULL: the operation needs none */
+    _Atomic uint32_t *done; /* per super-block: tasks finished in all steps so far, a multiple of the tasks in it */
+};
+
 struct loam_program {
     loam_device *device;
     const loam_plan *plan;
@@ -58,9 +66,12 @@ struct loam_program {
     uint8_t *scratch;                  /* per thread: matmul and attention scratch, tile of results */
     size_t scratch_bytes;              /* of one thread */
     struct loam_op_progress *progress; /* per operation */
-    _Atomic uint32_t run;              /* number of the current step */
-    double **rope_freqs; /* per operation, NULL unless ROPE_TABLE: angles of one position step, then the amplitude */
-    loam_step step;      /* the current one; its arrays are borrowed */
+    struct loam_op_meeting *meetings;  /* per operation */
+    float *meeting_rows;
+    _Atomic uint32_t *meeting_done;
+    _Atomic uint32_t run; /* number of the current step */
+    double **rope_freqs;  /* per operation, NULL unless ROPE_TABLE: angles of one position step, then the amplitude */
+    loam_step step;       /* the current one; its arrays are borrowed */
 };
 
 /* Where a thread's scratch has its parts. */
@@ -68,6 +79,7 @@ typedef struct loam_cpu_scratch {
     void *kernel;   /* LOAM_MATMUL_SCRATCH or LOAM_ATTENTION_SCRATCH */
     float *tile[2]; /* results of a product before they are converted or gated */
     float *row;     /* one row of the widest tensor */
+    float *super;   /* all rows of a step × 256 columns, before they are quantised with one scale */
 } loam_cpu_scratch;
 
 /* Number of tasks that an operation falls into at this step, and one of them. Tasks of one operation touch disjoint

@@ -31,7 +31,8 @@ static int64_t n_rows(const loam_program *p, int id)
     return tensor(p, id)->shape[0] == LOAM_DIM_OUTPUTS ? p->step.n_outputs : p->step.n_tokens;
 }
 
-/* Stores m rows of columns [c0, c0 + n) of tensor id in its layout; c0 and n are multiples of 32 when it is Q8. */
+/* Stores m rows of columns [c0, c0 + n) of tensor id in its layout; c0 and n are multiples of 32 when it is Q8, of 256
+ * when it is Q8K. */
 static void store(const loam_program *p, int id, int64_t row0, int64_t m, const float *x, int64_t x_stride, int64_t c0,
                   int64_t n)
 {
@@ -40,6 +41,8 @@ static void store(const loam_program *p, int id, int64_t row0, int64_t m, const 
     uint8_t *dst = p->arena + t->offset + (size_t)row0 * t->row_bytes;
     if (t->layout == LOAM_ACT_Q8)
         ks->quantize_q8(x, x_stride, m, n, dst + (size_t)(c0 / 32) * sizeof(loam_act_block), t->row_bytes);
+    else if (t->layout == LOAM_ACT_Q8K)
+        ks->quantize_q8k(x, x_stride, m, n, dst + (size_t)(c0 / 32) * sizeof(loam_act_block), t->row_bytes);
     else if (t->layout == LOAM_ACT_BF16)
         ks->to_bf16(x, x_stride, m, n, dst + (size_t)c0 * 2, t->row_bytes);
     else
@@ -84,18 +87,83 @@ static void run_matmul(const loam_program *p, const loam_op *o, int task, const 
     store(p, o->out, 0, m, y, ng * 16, c0, n);
 }
 
-static void run_gated(const loam_program *p, const loam_op *o, int task, const loam_cpu_scratch *s)
+/* silu(gate)·up for m rows from row0 on and ng groups, in s->tile[0], ng·16 columns a row. */
+static void gated_tile(const loam_program *p, const loam_op *o, int64_t row0, int64_t m, int64_t g0, int64_t ng,
+                       const loam_cpu_scratch *s)
 {
     const loam_kernels *ks = p->device->kernels;
     const loam_tensor *x = tensor(p, o->in[0]);
-    const loam_packed *w[2] = {&tensor(p, o->in[1])->weight->packed, &tensor(p, o->in[2])->weight->packed};
-    int64_t m = n_rows(p, o->out), per = groups_per_task(p, w[0]->n_groups, m), g0 = task * per;
-    int64_t ng = w[0]->n_groups - g0 < per ? w[0]->n_groups - g0 : per, c0 = g0 * 16, ld = ng * 16;
-    int64_t n = w[0]->n - c0 < ld ? w[0]->n - c0 : ld;
+    const uint8_t *rows = (const uint8_t *)rows_of(p, o->in[0]) + (size_t)row0 * x->row_bytes;
     for (int i = 0; i < 2; i++)
-        ks->matmul(w[i], g0, ng, rows_of(p, o->in[0]), x->row_bytes, m, s->tile[i], ld, s->kernel);
-    ks->swiglu(s->tile[0], s->tile[1], m * ld, s->tile[0]);
-    store(p, o->out, 0, m, s->tile[0], ld, c0, n);
+        ks->matmul(&tensor(p, o->in[1 + i])->weight->packed, g0, ng, rows, x->row_bytes, m, s->tile[i], ng * 16,
+                   s->kernel);
+    ks->swiglu(s->tile[0], s->tile[1], m * ng * 16, s->tile[0]);
+}
+
+static void run_gated(const loam_program *p, const loam_op *o, int task, const loam_cpu_scratch *s)
+{
+    const loam_packed *w = &tensor(p, o->in[1])->weight->packed;
+    int64_t m = n_rows(p, o->out), per = groups_per_task(p, w->n_groups, m), g0 = task * per;
+    int64_t ng = w->n_groups - g0 < per ? w->n_groups - g0 : per, c0 = g0 * 16;
+    int64_t n = w->n - c0 < ng * 16 ? w->n - c0 : ng * 16;
+    gated_tile(p, o, 0, m, g0, ng, s);
+    store(p, o->out, 0, m, s->tile[0], ng * 16, c0, n);
+}
+
+/* How GATED is cut when its result is Q8K, whose scales belong to 256 columns. Many rows: a task has a super-block of
+ * columns, and where that makes too few tasks for the threads, a part of the rows. Few rows: as many tasks as for other
+ * results, which meet at the end of a super-block (cpu_int.h). */
+enum { SUPER_COLS = 256, SUPER_GROUPS = 16, TILE_GROUPS = 2, TILE_ROWS = 6, PART_ROWS = 24 };
+typedef struct super_cut {
+    int64_t groups;  /* of a task */
+    int64_t rows;    /* of a task */
+    int64_t n_parts; /* of the rows */
+} super_cut;
+
+static super_cut cut_super(const loam_program *p, int64_t n_groups, int64_t m)
+{
+    super_cut c = {.groups = 2, .rows = m, .n_parts = 1};
+    if (m <= LOAM_CPU_MEETING_ROWS) {
+        for (int64_t most = groups_per_task(p, n_groups, m); c.groups * 2 <= most;)
+            c.groups *= 2;
+        return c;
+    }
+    int64_t n_supers = n_groups / SUPER_GROUPS, n_parts = loam_pool_size(p->device->pool) * 4 / n_supers + 1;
+    n_parts = n_parts > m / PART_ROWS ? m / PART_ROWS : n_parts; /* each part unpacks the weights anew */
+    c.groups = SUPER_GROUPS;
+    c.rows = (m / n_parts + TILE_ROWS) / TILE_ROWS * TILE_ROWS;
+    c.n_parts = (m + c.rows - 1) / c.rows;
+    return c;
+}
+
+static void run_gated_super(const loam_program *p, const loam_op *o, int task, const loam_cpu_scratch *s)
+{
+    int64_t n_groups = tensor(p, o->in[1])->weight->packed.n_groups, m = n_rows(p, o->out), n = n_groups * 16;
+    super_cut c = cut_super(p, n_groups, m);
+    if (m > LOAM_CPU_MEETING_ROWS) { /* two groups at a time: their products stay in the cache for SwiGLU */
+        int64_t super = task / c.n_parts, row0 = task % c.n_parts * c.rows;
+        int64_t rows = m - row0 < c.rows ? m - row0 : c.rows;
+        for (int64_t g = 0; g < SUPER_GROUPS; g += TILE_GROUPS) {
+            gated_tile(p, o, row0, rows, super * SUPER_GROUPS + g, TILE_GROUPS, s);
+            for (int64_t i = 0; i < rows; i++)
+                memcpy(s->super + i * SUPER_COLS + g * 16, s->tile[0] + i * 32, 32 * sizeof(float));
+        }
+        store(p, o->out, row0, rows, s->super, SUPER_COLS, super * SUPER_COLS, SUPER_COLS);
+        return;
+    }
+    int64_t g0 = task * c.groups, cols = c.groups * 16, super = g0 / SUPER_GROUPS;
+    gated_tile(p, o, 0, m, g0, c.groups, s);
+    if (c.groups == SUPER_GROUPS) {
+        store(p, o->out, 0, m, s->tile[0], SUPER_COLS, super * SUPER_COLS, SUPER_COLS);
+        return;
+    }
+    const struct loam_op_meeting *meeting = &p->meetings[o - p->plan->ops];
+    for (int64_t i = 0; i < m; i++)
+        memcpy(meeting->rows + i * n + g0 * 16, s->tile[0] + i * cols, (size_t)cols * sizeof(float));
+    uint32_t n_tasks = (uint32_t)(SUPER_GROUPS / c.groups);
+    uint32_t done = atomic_fetch_add_explicit(&meeting->done[super], 1, memory_order_acq_rel) + 1;
+    if (done % n_tasks == 0)
+        store(p, o->out, 0, m, meeting->rows + super * SUPER_COLS, n, super * SUPER_COLS, SUPER_COLS);
 }
 
 static void run_rows(const loam_program *p, const loam_op *o, int64_t row, const loam_cpu_scratch *s)
@@ -221,7 +289,12 @@ int loam_cpu_op_tasks(const loam_program *p, const loam_op *o)
     switch (o->kind) {
     case LOAM_OP_MATMUL:
     case LOAM_OP_GATED: {
-        int64_t n_groups = tensor(p, o->in[1])->weight->packed.n_groups, per = groups_per_task(p, n_groups, m);
+        int64_t n_groups = tensor(p, o->in[1])->weight->packed.n_groups;
+        if (o->kind == LOAM_OP_GATED && m && tensor(p, o->out)->layout == LOAM_ACT_Q8K) {
+            super_cut c = cut_super(p, n_groups, m);
+            return (int)(n_groups / c.groups * c.n_parts);
+        }
+        int64_t per = groups_per_task(p, n_groups, m);
         return m ? (int)((n_groups + per - 1) / per) : 0;
     }
     case LOAM_OP_KV_WRITE:
@@ -244,7 +317,10 @@ void loam_cpu_op_run(const loam_program *p, const loam_op *o, int task, const lo
         run_matmul(p, o, task, s);
         return;
     case LOAM_OP_GATED:
-        run_gated(p, o, task, s);
+        if (tensor(p, o->out)->layout == LOAM_ACT_Q8K)
+            run_gated_super(p, o, task, s);
+        else
+            run_gated(p, o, task, s);
         return;
     case LOAM_OP_KV_WRITE:
         run_kv_write(p, o, task);

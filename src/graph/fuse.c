@@ -34,14 +34,15 @@ static bool fuse_residual(loam_graph *g, int add)
     return false;
 }
 
-/* silu(x·Gᵀ) · (x·Uᵀ) -> GATED, when both products read the same x in the same layout. */
+/* silu(x·Gᵀ) · (x·Uᵀ) -> GATED, when both products can read the same rows of x. */
 static bool fuse_gated(loam_graph *g, const loam_device_api *api, const loam_device *d, int swiglu)
 {
     int gate = lone_matmul(g, g->ops[swiglu].in[0]), up = lone_matmul(g, g->ops[swiglu].in[1]);
     if (gate < 0 || up < 0 || g->ops[gate].in[0] != g->ops[up].in[0] || g->ops[gate].in[2] >= 0 ||
         g->ops[up].in[2] >= 0)
         return false;
-    if (api->act(d, g->tensors[g->ops[gate].in[1]].dtype) != api->act(d, g->tensors[g->ops[up].in[1]].dtype))
+    loam_act a = api->act(d, g->tensors[g->ops[gate].in[1]].dtype), b = api->act(d, g->tensors[g->ops[up].in[1]].dtype);
+    if (!loam_act_serves(a, b) && !loam_act_serves(b, a))
         return false;
     loam_op *o = &g->ops[swiglu];
     o->kind = LOAM_OP_GATED;

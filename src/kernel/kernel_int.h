@@ -15,6 +15,7 @@ typedef struct loam_block_values {
 void loam_packed_block_ref(const loam_packed *w, const uint8_t *group, int64_t block, loam_block_values *out);
 
 void loam_quantize_q8_ref(const float *x, int64_t x_stride, int64_t m, int64_t k, void *y, size_t y_stride);
+void loam_quantize_q8k_ref(const float *x, int64_t x_stride, int64_t m, int64_t k, void *y, size_t y_stride);
 void loam_to_bf16_ref(const float *x, int64_t x_stride, int64_t m, int64_t k, void *y, size_t y_stride);
 
 #endif

@@ -19,8 +19,9 @@ const loam_kernels *loam_kernels_get(loam_cpu_level level)
 
 loam_act loam_kernels_act(const loam_kernels *ks, loam_dtype weight)
 {
-    if (loam_pack_format_get(weight))
-        return LOAM_ACT_Q8;
+    const loam_pack_format *f = loam_pack_format_get(weight);
+    if (f)
+        return f->has_super ? LOAM_ACT_Q8K : LOAM_ACT_Q8;
     return weight == LOAM_DTYPE_BF16 && ks->bf16_dot ? LOAM_ACT_BF16 : LOAM_ACT_F32;
 }
 
@@ -29,6 +30,7 @@ size_t loam_act_row_bytes(loam_act a, int64_t k)
     size_t n = (size_t)k;
     switch (a) {
     case LOAM_ACT_Q8:
+    case LOAM_ACT_Q8K:
         return (n + 31) / 32 * sizeof(loam_act_block);
     case LOAM_ACT_BF16:
         return (n + 1) / 2 * 4;

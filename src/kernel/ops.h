@@ -18,15 +18,17 @@ typedef enum loam_act {
     LOAM_ACT_F32,  /* [k] f32 */
     LOAM_ACT_BF16, /* [k padded to even] bf16 (AVX512_BF16 with BF16 weights) */
     LOAM_ACT_Q8,   /* [k/32] loam_act_block, with quantised weights */
+    LOAM_ACT_Q8K,  /* the same with one scale for 256 activations, with weights in super-blocks; serves for Q8 too */
     LOAM_ACT_COUNT
 } loam_act;
 
-/* 32 activations in 8 bits: x ≈ scale·q, |q| ≤ 127. The sums pay for zero points and mins of the weights. */
+/* 32 activations in 8 bits: x ≈ scale·q, |q| ≤ 127. The sums pay for zero points and mins of the weights. In Q8K the
+ * eight blocks of a super-block have the same scale, so that integer sums can run through all of them. */
 typedef struct loam_act_block {
     int8_t q[32];
     float scale;
     float scaled_sum;    /* scale · Σq */
-    int32_t sum;         /* Σq */
+    int16_t sum[2];      /* Σq; in even blocks of Q8K also that of the next block, else 0 */
     int16_t half_sum[2]; /* Σ of q[0..15] and of q[16..31] */
 } loam_act_block;
 #define LOAM_ACT_TINY 1e-30f /* a block with no larger activation counts as zeros: 127/largest must stay finite */
@@ -59,12 +61,14 @@ typedef struct loam_kernels {
     loam_cpu_level level;
     bool bf16_dot; /* BF16 weights take LOAM_ACT_BF16 */
 
-    /* y[i][0..k/32) = quantised x[i], m rows; strides in elements of x and bytes of y. */
+    /* y[i][0..k/32) = quantised x[i], m rows; strides in elements of x and bytes of y. k of q8k is a multiple of 256.
+     */
     void (*quantize_q8)(const float *x, int64_t x_stride, int64_t m, int64_t k, void *y, size_t y_stride);
+    void (*quantize_q8k)(const float *x, int64_t x_stride, int64_t m, int64_t k, void *y, size_t y_stride);
     void (*to_bf16)(const float *x, int64_t x_stride, int64_t m, int64_t k, void *y, size_t y_stride);
 
     /* y[i][c] = Σ_k x[i][k] · W[16·g0 + c][k] for m rows and 16·n_groups columns (n_groups ≤ LOAM_MATMUL_MAX_GROUPS;
-     * columns past n come out as zero). act is of loam_kernels_act(w->dtype); rows act_stride bytes apart. */
+     * columns past n come out as zero). act serves for loam_kernels_act(w->dtype); rows act_stride bytes apart. */
     void (*matmul)(const loam_packed *w, int64_t g0, int64_t n_groups, const void *act, size_t act_stride, int64_t m,
                    float *y, int64_t y_stride, void *scratch);
 
@@ -101,6 +105,11 @@ const loam_kernels *loam_kernels_get(loam_cpu_level level);
 /* What the matmul of a weight type takes, and the bytes of a row of k. */
 loam_act loam_kernels_act(const loam_kernels *ks, loam_dtype weight);
 size_t loam_act_row_bytes(loam_act a, int64_t k);
+/* Whether a product that takes `want` can read rows of `have`. */
+static inline bool loam_act_serves(loam_act have, loam_act want)
+{
+    return have == want || (have == LOAM_ACT_Q8K && want == LOAM_ACT_Q8);
+}
 
 /* Rounds head_dim up to V's row length in the cache. */
 static inline int64_t loam_v_stride(int64_t head_dim)

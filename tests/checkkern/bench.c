@@ -37,6 +37,8 @@ static void bench_matmul(const loam_kernels *ks, loam_dtype t, int64_t n, int64_
         x[i] = rnd_float();
     if (act == LOAM_ACT_Q8)
         ks->quantize_q8(x, k, m, k, a, stride);
+    else if (act == LOAM_ACT_Q8K)
+        ks->quantize_q8k(x, k, m, k, a, stride);
     else if (act == LOAM_ACT_BF16)
         ks->to_bf16(x, k, m, k, a, stride);
     else

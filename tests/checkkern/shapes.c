@@ -58,6 +58,7 @@ static void check_matmul(const loam_kernels *ks, loam_dtype t, int64_t n, int64_
     loam_pack_groups(&w, src, packed, 0, w.n_groups);
     w.data = packed;
     loam_act act = loam_kernels_act(ks, t);
+    bool quantised = act == LOAM_ACT_Q8 || act == LOAM_ACT_Q8K;
     size_t stride = loam_act_row_bytes(act, k) + 64;
     float *x = aligned((size_t)(m * k) * sizeof *x), *xr = aligned((size_t)(m * k) * sizeof *xr);
     char *a = aligned(stride * (size_t)m), *scratch = aligned(LOAM_MATMUL_SCRATCH);
@@ -65,6 +66,8 @@ static void check_matmul(const loam_kernels *ks, loam_dtype t, int64_t n, int64_
         x[i] = rnd_float() * (i / k % 3 == 1 ? 1e-20f : 1.0f);
     if (act == LOAM_ACT_Q8)
         ks->quantize_q8(x, k, m, k, a, stride);
+    else if (act == LOAM_ACT_Q8K)
+        ks->quantize_q8k(x, k, m, k, a, stride);
     else if (act == LOAM_ACT_BF16)
         ks->to_bf16(x, k, m, k, a, stride);
     for (int64_t i = 0; i < m; i++) {
@@ -72,7 +75,7 @@ static void check_matmul(const loam_kernels *ks, loam_dtype t, int64_t n, int64_
             memcpy(a + (size_t)i * stride, x + i * k, (size_t)k * sizeof *x);
         for (int64_t j = 0; j < k; j++) { /* the activations as the kernel sees them */
             loam_act_block *b = (loam_act_block *)(a + (size_t)i * stride) + j / 32;
-            xr[i * k + j] = act == LOAM_ACT_Q8     ? (float)b->q[j % 32] * b->scale
+            xr[i * k + j] = quantised              ? (float)b->q[j % 32] * b->scale
                             : act == LOAM_ACT_BF16 ? loam_bf16_to_f32(((uint16_t *)(a + (size_t)i * stride))[j])
                                                    : x[i * k + j];
         }
@@ -91,7 +94,7 @@ static void check_matmul(const loam_kernels *ks, loam_dtype t, int64_t n, int64_
             want[c] = (float)truth[c];
             /* the min and zero-point terms are of the size of scale·15·|a|, up to 16 times the weight's own: c = 16 per
              * block */
-            bound[c] = (float)((16.0 + (double)k / 8) * FLT_EPSILON * (mag[c] + 1e-30) * (act == LOAM_ACT_Q8 ? 4 : 1));
+            bound[c] = (float)((16.0 + (double)k / 8) * FLT_EPSILON * (mag[c] + 1e-30) * (quantised ? 4 : 1));
         }
         bad = compare(y + i * ld, want, bound, n, detail);
         for (int64_t c = n; c < cols && !bad; c++)
@@ -123,27 +126,60 @@ static void check_matmul(const loam_kernels *ks, loam_dtype t, int64_t n, int64_
     free_red(y), free_red(alone);
 }
 
-static void check_quantize(const loam_kernels *ks)
+/* What the rows of any format must have: the quantiser's own sums, which the products rely on. */
+static int block_wrong(const loam_act_block *b, int64_t n, int64_t span)
 {
+    for (int64_t i = 0; i < n; i++) {
+        int half[2] = {0, 0}, next = 0;
+        for (int j = 0; j < 32; j++)
+            half[j / 16] += b[i].q[j];
+        for (int j = 0; span == 8 && i % 2 == 0 && j < 32; j++)
+            next += b[i + 1].q[j];
+        if (b[i].half_sum[0] != half[0] || b[i].half_sum[1] != half[1] || b[i].sum[0] != half[0] + half[1] ||
+            b[i].sum[1] != next || b[i].scale != b[i / span * span].scale)
+            return 1;
+    }
+    return 0;
+}
+
+static void check_quantize(const loam_kernels *ks, bool super)
+{
+    const loam_kernels *ref = loam_kernels_get(LOAM_CPU_LEVEL_REF);
     char detail[200] = "";
     int bad = 0;
-    for (int64_t k = 32; k <= 1024 && !bad; k += 96) {
+    for (int64_t k = super ? 256 : 32; k <= 1024 && !bad; k += super ? 256 : 96) {
         float *x = aligned((size_t)k * 3 * sizeof *x);
         for (int64_t i = 0; i < 3 * k; i++)
-            x[i] = rnd_float();
+            x[i] = rnd_float() * (i / k == 1 ? 1e-31f : 1.0f); /* the second row counts as zeros */
         memset(x, 0, 32 * sizeof *x);
         x[40 % k] = 1e-41f;
         size_t stride = loam_act_row_bytes(LOAM_ACT_Q8, k);
         loam_act_block *got = aligned(3 * stride), *want = aligned(3 * stride);
-        ks->quantize_q8(x, k, 3, k, got, stride);
-        loam_kernels_get(LOAM_CPU_LEVEL_REF)->quantize_q8(x, k, 3, k, want, stride);
+        memset(got, 0xA5, 3 * stride);
+        (super ? ks->quantize_q8k : ks->quantize_q8)(x, k, 3, k, got, stride);
+        (super ? ref->quantize_q8k : ref->quantize_q8)(x, k, 3, k, want, stride);
         bad = memcmp(got, want, 3 * stride) != 0;
         if (bad)
             snprintf(detail, sizeof detail, "k=%lld: bytes differ from ref", (long long)k);
+        else if (block_wrong(got, 3 * k / 32, super ? 8 : 1)) {
+            bad = 1;
+            snprintf(detail, sizeof detail, "k=%lld: a block's sums or scale are not those of its values",
+                     (long long)k);
+        }
+        for (int64_t i = 0; i < 3 * k && !bad; i++) {
+            const loam_act_block *b = got + i / 32;
+            float back = b->scale * (float)b->q[i % 32];
+            if (!(fabsf(back - x[i]) <= 0.501f * b->scale + 1e-30f)) {
+                bad = 1;
+                snprintf(detail, sizeof detail, "k=%lld: element %lld is %g and came back as %g", (long long)k,
+                         (long long)i, (double)x[i], (double)back);
+            }
+        }
         free(x), free(got), free(want);
     }
     char what[100];
-    snprintf(what, sizeof what, "%s quantize_q8 equals ref bit by bit", loam_cpu_level_name(ks->level));
+    snprintf(what, sizeof what, "%s quantize_q8%s equals ref bit by bit", loam_cpu_level_name(ks->level),
+             super ? "k" : "");
     report(what, bad, detail);
 }
 
@@ -274,7 +310,8 @@ void check_level(const loam_kernels *ks)
         check_matmul(ks, t, 100, block == 1 ? 1 : block * 5, 9);
         check_matmul(ks, t, 288, block == 1 ? 61 : 1536, 5); /* more than one panel, more than one call */
     }
-    check_quantize(ks);
+    check_quantize(ks, false);
+    check_quantize(ks, true);
     check_rows(ks);
     static const int dims[] = {16, 32, 64, 80, 96, 128, 40, 20};
     for (size_t i = 0; i < sizeof dims / sizeof *dims; i++) {

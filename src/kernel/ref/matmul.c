@@ -6,28 +6,46 @@
 #include "kernel/kernel_int.h"
 #include "kernel/ref/ref.h"
 
-void loam_quantize_q8_ref(const float *x, int64_t x_stride, int64_t m, int64_t k, void *y, size_t y_stride)
+/* n elements, up to eight blocks that share one scale; a last block that is not full is filled with zeros. */
+static void quantize_span(const float *x, int64_t n, loam_act_block *y)
+{
+    float largest = 0;
+    for (int64_t j = 0; j < n; j++)
+        largest = fabsf(x[j]) > largest ? fabsf(x[j]) : largest;
+    float inverse = largest > LOAM_ACT_TINY ? 127.0f / largest : 0;
+    for (int64_t b = 0; b * 32 < n; b++) {
+        loam_act_block o = {.scale = largest / 127.0f};
+        for (int64_t j = b * 32; j < b * 32 + 32 && j < n; j++) {
+            float q = rintf(x[j] * inverse);
+            int8_t i = (int8_t)(q > 127 ? 127 : q >= -127 ? q : -127); /* a NaN becomes -127: garbage in, no trap */
+            o.q[j % 32] = i;
+            o.half_sum[j % 32 / 16] = (int16_t)(o.half_sum[j % 32 / 16] + i);
+        }
+        o.sum[0] = (int16_t)(o.half_sum[0] + o.half_sum[1]);
+        o.scaled_sum = o.scale * (float)o.sum[0];
+        y[b] = o;
+        if (b % 2)
+            y[b - 1].sum[1] = o.sum[0];
+    }
+}
+
+static void quantize(const float *x, int64_t x_stride, int64_t m, int64_t k, void *y, size_t y_stride, int64_t span)
 {
     for (int64_t i = 0; i < m; i++) {
         loam_act_block *row = (loam_act_block *)((char *)y + (size_t)i * y_stride);
-        for (int64_t b = 0; b < (k + 31) / 32; b++) {
-            const float *v = x + i * x_stride + b * 32;
-            int n = k - b * 32 < 32 ? (int)(k - b * 32) : 32;
-            float largest = 0;
-            for (int j = 0; j < n; j++)
-                largest = fabsf(v[j]) > largest ? fabsf(v[j]) : largest;
-            float inverse = largest > LOAM_ACT_TINY ? 127.0f / largest : 0;
-            loam_act_block o = {.scale = largest / 127.0f};
-            for (int j = 0; j < n; j++) {
-                float q = rintf(v[j] * inverse);
-                o.q[j] = (int8_t)(q > 127 ? 127 : q >= -127 ? q : -127); /* a NaN becomes -127: garbage in, no trap */
-                o.half_sum[j / 16] = (int16_t)(o.half_sum[j / 16] + o.q[j]);
-            }
-            o.sum = o.half_sum[0] + o.half_sum[1];
-            o.scaled_sum = o.scale * (float)o.sum;
-            row[b] = o;
-        }
+        for (int64_t j = 0; j < k; j += span)
+            quantize_span(x + i * x_stride + j, k - j < span ? k - j : span, row + j / 32);
     }
+}
+
+void loam_quantize_q8_ref(const float *x, int64_t x_stride, int64_t m, int64_t k, void *y, size_t y_stride)
+{
+    quantize(x, x_stride, m, k, y, y_stride, 32);
+}
+
+void loam_quantize_q8k_ref(const float *x, int64_t x_stride, int64_t m, int64_t k, void *y, size_t y_stride)
+{
+    quantize(x, x_stride, m, k, y, y_stride, 256);
 }
 
 void loam_to_bf16_ref(const float *x, int64_t x_stride, int64_t m, int64_t k, void *y, size_t y_stride)

@@ -133,6 +133,7 @@ uint64_t loam_read_ref(const void *p, size_t n)
 const loam_kernels loam_kernels_ref = {
     .level = LOAM_CPU_LEVEL_REF,
     .quantize_q8 = loam_quantize_q8_ref,
+    .quantize_q8k = loam_quantize_q8k_ref,
     .to_bf16 = loam_to_bf16_ref,
     .matmul = loam_matmul_ref,
     .rms_norm = loam_rms_norm_ref,

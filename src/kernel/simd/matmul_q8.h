@@ -3,6 +3,7 @@
  * A tile is R activation rows × 2 column vectors. Within a block of 32 it multiplies in integers; then one conversion
  * and one multiply-add per (row, column) put the block into the f32 sum:
  *     y += float(Σ (q - zero)·a) · (scale_w·scale_a)  [ + min_w · (scale_a·Σa) ]
+ * (Formats in super-blocks of 256 do that once in eight blocks: matmul_sub.h.)
  * Weights reach the tile in one of two ways, with the same bits in the result:
  *   many rows: the codes of KC k are first unpacked to bytes in scratch (a panel), once for all row tiles;
  *   few rows (generation): they are unpacked in registers on the way. */
@@ -89,32 +90,22 @@ INLINE void codes_pair(qformat f, const uint8_t *low, const uint8_t *high, int j
 typedef struct column {
     const uint8_t *codes, *values;
     const float *scale, *min;
-    const uint8_t *sub, *sub_min;
+    const uint8_t *sub, *pair;
 } column;
 
 #include "kernel/simd/matmul_sub.h"
 
-/* Formats with two integer scales a block live in matmul_sub.h; here a block has one f32 scale and perhaps a min. */
+/* Formats in super-blocks live in matmul_sub.h; here a block has one f32 scale and perhaps a min. */
 INLINE vf block_scale(qformat f, const loam_packed *w, const uint8_t *group, int64_t b, int v)
 {
     if (f.e8m0)
         return vf_from_e8m0(group + w->scale_at + b * 16 + v * VW);
-    const uint16_t *d = (const uint16_t *)(group + w->scale_at);
-    if (!f.has_super)
-        return vf_from_f16(d + b * 16 + v * VW);
-    const uint8_t *s = group + w->sub_at + b * 16 + v * VW;
-    return vf_mul(vf_from_f16(d + b / 8 * 16 + v * VW), f.sub_signed ? vf_from_i8(s) : vf_from_u8(s));
+    return vf_from_f16((const uint16_t *)(group + w->scale_at) + b * 16 + v * VW);
 }
 
 INLINE vf block_min(qformat f, const loam_packed *w, const uint8_t *group, int64_t b, int v)
 {
-    if (!f.has_min)
-        return vf_zero();
-    const uint16_t *d = (const uint16_t *)(group + w->min_at);
-    if (!f.has_super)
-        return vf_from_f16(d + b * 16 + v * VW);
-    const uint8_t *s = group + w->sub_min_at + b * 16 + v * VW;
-    return vf_sub(vf_zero(), vf_mul(vf_from_f16(d + b / 8 * 16 + v * VW), vf_from_u8(s)));
+    return f.has_min ? vf_from_f16((const uint16_t *)(group + w->min_at) + b * 16 + v * VW) : vf_zero();
 }
 
 /* Puts one block, multiplied in integers, into the f32 sums y of a row. */
@@ -128,8 +119,9 @@ INLINE vf block_sum(qformat f, vi products, const loam_act_block *a, vf scale, v
 typedef struct panel {
     uint8_t codes[TILE_GROUPS][KC_BLOCKS][8][64];
     uint8_t values[SIGN_PLANES ? TILE_GROUPS : 1][SIGN_PLANES ? KC_BLOCKS : 1][8][64];
-    float scale[TILE_GROUPS][KC_BLOCKS][16], min[TILE_GROUPS][KC_BLOCKS][16];
-    uint8_t sub[TILE_GROUPS][KC_BLOCKS][2][64], sub_min[TILE_GROUPS][KC_BLOCKS][2][64]; /* vectors of sub_scale() */
+    float scale[TILE_GROUPS][KC_BLOCKS][16], min[TILE_GROUPS][KC_BLOCKS][16];     /* of blocks or super-blocks */
+    uint8_t sub[TILE_GROUPS][KC_BLOCKS][2][64], pair[TILE_GROUPS][KC_BLOCKS][64]; /* see super_fill() */
+    vk sums[MAX_ROWS][2];                                                         /* of a super-block, in the making */
 } panel;
 _Static_assert(sizeof(panel) + 64 <= LOAM_MATMUL_SCRATCH, "LOAM_MATMUL_SCRATCH is too small");
 
@@ -153,8 +145,9 @@ INLINE void panel_fill(qformat f, const loam_packed *w, const uint8_t *group, in
             }
             for (int g = 0; f.low_bits == 8 && SIGN_PLANES && g < 8; g++)
                 put_code(f, p, at, b, g, v, vb_load(low + g * 64 + v * VB));
-            if (f.n_sub == 2) {
-                sub_fill(f, w, group, b0 + b, v, p->scale[at][b], p->min[at][b], p->sub[at][b], p->sub_min[at][b]);
+            if (f.has_super) {
+                super_fill(f, w, group, b0 + b, v, p->scale[at][b / SUPER_BLOCKS], p->min[at][b / SUPER_BLOCKS],
+                           p->sub[at][b], &p->pair[at][b]);
                 continue;
             }
             vf_store(&p->scale[at][b][v * VW], block_scale(f, w, group, b0 + b, v));
@@ -176,7 +169,7 @@ INLINE void panel_tile(qformat f, const int R, const column col[2], int n_blocks
         idot d[MAX_ROWS][2];
         for (int r = 0; r < R; r++)
             for (int v = 0; v < 2; v++)
-                idot_begin(&d[r][v], f.zero, act[r][b].sum);
+                idot_begin(&d[r][v], f.zero, act[r][b].sum[0]);
 #pragma GCC unroll 8
         for (int g = 0; g < 8; g++) {
             idot_w w[2];
@@ -194,7 +187,7 @@ INLINE void panel_tile(qformat f, const int R, const column col[2], int n_blocks
             vf s = vf_load(col[v].scale + b * 16), m = f.has_min ? vf_load(col[v].min + b * 16) : vf_zero();
             for (int r = 0; r < R; r++) {
                 float *out = SUMS_ASIDE ? (float *)&sum[r][v] : y[v] + r * y_stride;
-                vi i = idot_end(&d[r][v], depth, f.zero, act[r][b].sum);
+                vi i = idot_end(&d[r][v], depth, f.zero, act[r][b].sum[0]);
                 vf_store(out, block_sum(f, i, &act[r][b], s, m, vf_load(out)));
                 tile_row_end();
             }
@@ -219,7 +212,7 @@ INLINE void direct_rows(qformat f, const int R, const loam_packed *w, const uint
         for (int v = 0; v < NV; v++) {
             idot d[FEW_ROWS];
             for (int r = 0; r < R; r++)
-                idot_begin(&d[r], f.zero, act[r][b].sum);
+                idot_begin(&d[r], f.zero, act[r][b].sum[0]);
 #pragma GCC unroll 8
             for (int j = 0; j < 4; j++) {
                 vi lo, hi;
@@ -238,7 +231,7 @@ INLINE void direct_rows(qformat f, const int R, const loam_packed *w, const uint
             }
             vf s = block_scale(f, w, group, b, v), m = block_min(f, w, group, b, v);
             for (int r = 0; r < R; r++)
-                sum[r][v] = block_sum(f, idot_end(&d[r], depth, f.zero, act[r][b].sum), &act[r][b], s, m, sum[r][v]);
+                sum[r][v] = block_sum(f, idot_end(&d[r], depth, f.zero, act[r][b].sum[0]), &act[r][b], s, m, sum[r][v]);
         }
     }
     for (int r = 0; r < R; r++)
@@ -259,8 +252,8 @@ INLINE void matmul_few(qformat f, const int R, const loam_packed *w, int64_t g0,
         rows[r] = act_row(act, act_stride, r, 0);
     for (int64_t g = 0; g < n_groups; g++) {
         const uint8_t *group = w->data + (size_t)(g0 + g) * w->group_bytes;
-        if (f.n_sub == 2)
-            sub_direct_rows(f, R, w, group, rows, y + g * 16, y_stride);
+        if (f.has_super)
+            super_direct_rows(f, R, w, group, rows, y + g * 16, y_stride);
         else
             direct_rows(f, R, w, group, rows, y + g * 16, y_stride);
     }
@@ -268,10 +261,10 @@ INLINE void matmul_few(qformat f, const int R, const loam_packed *w, int64_t g0,
 
 /* One tile of n_rows rows; the sums so far are in y. */
 INLINE void tile_rows(qformat f, const int R, const column col[2], int n_blocks,
-                      const loam_act_block *const act[MAX_ROWS], float *const y[2], int64_t y_stride)
+                      const loam_act_block *const act[MAX_ROWS], panel *p, float *const y[2], int64_t y_stride)
 {
-    if (f.n_sub == 2)
-        sub_panel_tile(f, R, col, n_blocks, act, y, y_stride);
+    if (f.has_super)
+        super_panel_tile(f, R, col, n_blocks, act, p->sums, y, y_stride);
     else
         panel_tile(f, R, col, n_blocks, act, y, y_stride);
 }
@@ -300,7 +293,7 @@ INLINE void matmul_many(qformat f, const loam_packed *w, int64_t g0, int64_t n_g
                         .scale = &p->scale[i][0][v * VW],
                         .min = &p->min[i][0][v * VW],
                         .sub = &p->sub[i][0][0][v * VB],
-                        .sub_min = &p->sub_min[i][0][0][v * VB],
+                        .pair = &p->pair[i][0][v * VB],
                     };
             }
             for (int64_t r0 = 0; r0 < m; r0 += rows_max) {
@@ -323,22 +316,22 @@ INLINE void matmul_many(qformat f, const loam_packed *w, int64_t g0, int64_t n_g
                 }
                 switch (n_rows) {
                 case 1:
-                    tile_rows(f, 1, col, nb, rows, out, stride);
+                    tile_rows(f, 1, col, nb, rows, p, out, stride);
                     break;
                 case 2:
-                    tile_rows(f, 2, col, nb, rows, out, stride);
+                    tile_rows(f, 2, col, nb, rows, p, out, stride);
                     break;
                 case 3:
-                    tile_rows(f, 3, col, nb, rows, out, stride);
+                    tile_rows(f, 3, col, nb, rows, p, out, stride);
                     break;
                 case 4:
-                    tile_rows(f, 4, col, nb, rows, out, stride);
+                    tile_rows(f, 4, col, nb, rows, p, out, stride);
                     break;
                 case 5:
-                    tile_rows(f, 5, col, nb, rows, out, stride);
+                    tile_rows(f, 5, col, nb, rows, p, out, stride);
                     break;
                 default:
-                    tile_rows(f, 6, col, nb, rows, out, stride);
+                    tile_rows(f, 6, col, nb, rows, p, out, stride);
                     break;
                 }
                 for (int r = 0; lone && r < n_rows; r++)

@@ -26,36 +26,50 @@ INLINE vf vf_exp(vf x)
     return vf_mul(p, vf_exp2i(n));
 }
 
+/* n_blocks blocks of 32 that share one scale. */
+INLINE void quantize_span(const float *x, const int n_blocks, loam_act_block *y)
+{
+    vf largest = vf_abs(vf_load(x));
+    for (int j = VW; j < n_blocks * 32; j += VW)
+        largest = vf_max(largest, vf_abs(vf_load(x + j)));
+    float top = vf_hmax(largest);
+    vf inverse = vf_set1(top > LOAM_ACT_TINY ? 127.0f / top : 0);
+    for (int b = 0; b < n_blocks; b++, x += 32) {
+        vf half[2] = {vf_zero(), vf_zero()};
+        for (int j = 0; j < 32; j += VW) {
+            vf q = vf_round(vf_mul(vf_load(x + j), inverse));
+            q = vf_max(vf_min(q, vf_set1(127)), vf_set1(-127));
+            vf_to_i8(y[b].q + j, q);
+            half[j / 16] = vf_add(half[j / 16], q);
+        }
+        int32_t s0 = (int32_t)vf_hsum(half[0]), s1 = (int32_t)vf_hsum(half[1]); /* exact: small integers */
+        y[b].scale = top / 127.0f;
+        y[b].half_sum[0] = (int16_t)s0;
+        y[b].half_sum[1] = (int16_t)s1;
+        y[b].sum[0] = (int16_t)(s0 + s1);
+        y[b].sum[1] = 0;
+        if (b % 2)
+            y[b - 1].sum[1] = y[b].sum[0];
+        y[b].scaled_sum = y[b].scale * (float)(s0 + s1);
+    }
+}
+
 static void quantize_q8(const float *x, int64_t x_stride, int64_t m, int64_t k, void *y, size_t y_stride)
 {
     if (k % 32) {
         loam_quantize_q8_ref(x, x_stride, m, k, y, y_stride);
         return;
     }
-    for (int64_t i = 0; i < m; i++) {
-        loam_act_block *row = (loam_act_block *)((char *)y + (size_t)i * y_stride);
-        const float *v = x + i * x_stride;
-        for (int64_t b = 0; b < k / 32; b++, v += 32) {
-            vf largest = vf_abs(vf_load(v));
-            for (int j = VW; j < 32; j += VW)
-                largest = vf_max(largest, vf_abs(vf_load(v + j)));
-            float top = vf_hmax(largest);
-            vf inverse = vf_set1(top > LOAM_ACT_TINY ? 127.0f / top : 0);
-            vf half[2] = {vf_zero(), vf_zero()};
-            for (int j = 0; j < 32; j += VW) {
-                vf q = vf_round(vf_mul(vf_load(v + j), inverse));
-                q = vf_max(vf_min(q, vf_set1(127)), vf_set1(-127));
-                vf_to_i8(row[b].q + j, q);
-                half[j / 16] = vf_add(half[j / 16], q);
-            }
-            int32_t s0 = (int32_t)vf_hsum(half[0]), s1 = (int32_t)vf_hsum(half[1]); /* exact: small integers */
-            row[b].scale = top / 127.0f;
-            row[b].half_sum[0] = (int16_t)s0;
-            row[b].half_sum[1] = (int16_t)s1;
-            row[b].sum = s0 + s1;
-            row[b].scaled_sum = row[b].scale * (float)(s0 + s1);
-        }
-    }
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t b = 0; b < k / 32; b++)
+            quantize_span(x + i * x_stride + b * 32, 1, (loam_act_block *)((char *)y + (size_t)i * y_stride) + b);
+}
+
+static void quantize_q8k(const float *x, int64_t x_stride, int64_t m, int64_t k, void *y, size_t y_stride)
+{
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t b = 0; b < k / 32; b += 8)
+            quantize_span(x + i * x_stride + b * 32, 8, (loam_act_block *)((char *)y + (size_t)i * y_stride) + b);
 }
 
 static void rms_norm(const float *x, int64_t x_stride, const float *w, float eps, int64_t m, int64_t n, float *y,

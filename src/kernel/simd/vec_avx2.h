@@ -270,39 +270,81 @@ static inline __attribute__((always_inline)) int tile_max_rows(int depth)
     return depth == 2 ? 3 : depth == 0 ? 4 : 6;
 }
 
-/* Formats with an integer scale for each half of a block: Σ over the halves of scale · Σ products. */
-static inline __attribute__((always_inline)) vi sub_scale(const uint8_t *p, bool is_signed)
+/* Formats in super-blocks (matmul_sub.h). vk holds their integer scales, and the sums of scale · products that run over
+ * a super-block: here integers, which cannot overflow (Q6_K: 32004·127·128 < 2^30). A scale stands twice in its column,
+ * as a pair of 16-bit numbers, and widening a 16-bit sum of products multiplies by it at no cost. */
+typedef vi vk;
+static inline __attribute__((always_inline)) vk vk_zero(void)
 {
-    __m128i b = _mm_loadl_epi64((const __m128i *)p);
-    vi s = is_signed ? _mm256_cvtepi8_epi32(b) : _mm256_cvtepu8_epi32(b);
-    return _mm256_or_si256(_mm256_slli_epi32(s, 16), _mm256_and_si256(s, _mm256_set1_epi32(0xFFFF)));
+    return _mm256_setzero_si256();
 }
-typedef struct idot2 {
-    idot d;
-} idot2;
-static inline __attribute__((always_inline)) void idot2_begin(idot2 *d)
+static inline __attribute__((always_inline)) vk vk_from_bytes(const uint8_t *p, bool is_signed)
 {
-    d->d.wide = _mm256_setzero_si256();
+    int64_t eight;
+    memcpy(&eight, p, 8);
+    const vi twice = _mm256_setr_epi8(0, -1, 0, -1, 1, -1, 1, -1, 2, -1, 2, -1, 3, -1, 3, -1, 4, -1, 4, -1, 5, -1, 5,
+                                      -1, 6, -1, 6, -1, 7, -1, 7, -1);
+    const vi twice_high = _mm256_setr_epi8(-1, 0, -1, 0, -1, 1, -1, 1, -1, 2, -1, 2, -1, 3, -1, 3, -1, 4, -1, 4, -1, 5,
+                                           -1, 5, -1, 6, -1, 6, -1, 7, -1, 7);
+    vi all = _mm256_set1_epi64x(eight);
+    return is_signed ? _mm256_srai_epi16(_mm256_shuffle_epi8(all, twice_high), 8) : _mm256_shuffle_epi8(all, twice);
 }
-static inline __attribute__((always_inline)) void idot2_step(idot2 *d, int depth, int half, int step, vi w, vi a,
-                                                             vi scale)
+static inline __attribute__((always_inline)) void vk_put(uint8_t *p, vk s)
 {
-    (void)half;
-    idot_step_by(&d->d, depth, step, 4, w, a, scale);
+    vb_store(p, s);
 }
-static inline __attribute__((always_inline)) void idot2_pin(idot2 *d, int depth)
+static inline __attribute__((always_inline)) vk vk_get(const uint8_t *p)
 {
-    idot_pin(&d->d, depth);
+    return vb_load(p);
 }
-static inline __attribute__((always_inline)) vi idot2_end(const idot2 *d, vi scale0, vi scale1)
+/* sum as floats; with_pairs: with the pairs' sums, which are zero points, put in. */
+static inline __attribute__((always_inline)) vf vk_value(vk sum, vi pairs, bool with_pairs)
 {
-    (void)scale0, (void)scale1;
-    return d->d.wide;
+    return vf_from_i32(with_pairs ? _mm256_add_epi32(sum, pairs) : sum);
 }
-/* scale0 · sums[0] + scale1 · sums[1] for each column; sums are two 16-bit numbers in one word. */
-static inline __attribute__((always_inline)) vi sub_sums(vi scale0, vi scale1, const int16_t sums[2])
+/* Whether the sums of a tile have their place in memory: beside 12 16-bit sums there is no room in the registers. */
+static inline __attribute__((always_inline)) bool vk_in_memory(int depth)
 {
-    return _mm256_madd_epi16(_mm256_blend_epi16(scale0, scale1, 0xAA), vi_load_bcast(sums));
+    return depth > 2;
+}
+/* What is left of a zero point to be subtracted: the detour of depth 0 multiplies by the true values. */
+static inline __attribute__((always_inline)) int idot_zero(int depth, int zero)
+{
+    return depth == 0 ? 0 : zero;
+}
+typedef struct kdot {
+    vi narrow;
+} kdot;
+/* Step `step` of n_steps that have one scale; the last ones of `depth` steps bring their sum into `sum`. */
+static inline __attribute__((always_inline)) void kdot_step(kdot *d, vk *sum, int depth, int step, int n_steps,
+                                                            idot_w w, vi a, vk scale)
+{
+    vi p = _mm256_maddubs_epi16(w.code, depth ? a : _mm256_sign_epi8(a, w.value));
+    d->narrow = depth == 0 || step % depth == 0 ? p : _mm256_add_epi16(d->narrow, p);
+    if (depth == 0 || step % depth == depth - 1 || step == n_steps - 1)
+        *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(d->narrow, scale));
+}
+static inline __attribute__((always_inline)) void kdot_pin(kdot *d, vk *sum, int depth)
+{
+    if (depth == 0)
+        __asm__("" : "+x"(*sum));
+    else if (depth == 4)
+        __asm__ volatile("" : "+x"(d->narrow));
+    else
+        __asm__("" : "+x"(d->narrow));
+}
+/* The bytes of p0 and p1, times -times, as a pair of 16-bit numbers for each column. */
+static inline __attribute__((always_inline)) vi vi_negated_pairs(const uint8_t *p0, const uint8_t *p1, bool is_signed,
+                                                                 int times)
+{
+    __m128i b = _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)p0), _mm_loadl_epi64((const __m128i *)p1));
+    vi pair = is_signed ? _mm256_cvtepi8_epi16(b) : _mm256_cvtepu8_epi16(b);
+    return _mm256_mullo_epi16(pair, _mm256_set1_epi16((short)-times));
+}
+/* sum + pair[0] · sums[0] + pair[1] · sums[1] for each column. */
+static inline __attribute__((always_inline)) vi vi_add_pairs(vi sum, vi pair, const int16_t sums[2])
+{
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(pair, vi_load_bcast(sums)));
 }
 
 #endif

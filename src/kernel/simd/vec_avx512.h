@@ -232,38 +232,64 @@ static inline __attribute__((always_inline)) int tile_max_rows(int depth)
     return 6;
 }
 
-/* Formats with an integer scale for each half of a block: Σ over the halves of scale · Σ products. */
-static inline __attribute__((always_inline)) vi sub_scale(const uint8_t *p, bool is_signed)
+/* Formats in super-blocks: see vec_avx2.h. Here scales and sums are floats: integer multiplication is slow. */
+typedef vf vk;
+static inline __attribute__((always_inline)) vk vk_zero(void)
 {
-    __m128i b = _mm_loadu_si128((const __m128i *)p);
-    return is_signed ? _mm512_cvtepi8_epi32(b) : _mm512_cvtepu8_epi32(b);
+    return _mm512_setzero_ps();
 }
-typedef struct idot2 {
-    vi half[2];
-} idot2;
-static inline __attribute__((always_inline)) void idot2_begin(idot2 *d)
+static inline __attribute__((always_inline)) vk vk_from_bytes(const uint8_t *p, bool is_signed)
 {
-    d->half[0] = d->half[1] = _mm512_setzero_si512();
+    return is_signed ? vf_from_i8(p) : vf_from_u8(p);
 }
-static inline __attribute__((always_inline)) void idot2_step(idot2 *d, int depth, int half, int step, vi w, vi a,
-                                                             vi scale)
+static inline __attribute__((always_inline)) void vk_put(uint8_t *p, vk s)
 {
-    (void)depth, (void)step, (void)scale;
-    d->half[half] = _mm512_dpbusd_epi32(d->half[half], w, a);
+    _mm512_storeu_ps(p, s);
 }
-static inline __attribute__((always_inline)) void idot2_pin(idot2 *d, int depth)
+static inline __attribute__((always_inline)) vk vk_get(const uint8_t *p)
 {
-    (void)d, (void)depth;
+    return _mm512_loadu_ps(p);
 }
-static inline __attribute__((always_inline)) vi idot2_end(const idot2 *d, vi scale0, vi scale1)
+static inline __attribute__((always_inline)) vf vk_value(vk sum, vi pairs, bool with_pairs)
 {
-    return _mm512_add_epi32(_mm512_mullo_epi32(d->half[0], scale0), _mm512_mullo_epi32(d->half[1], scale1));
+    return with_pairs ? _mm512_add_ps(sum, _mm512_cvtepi32_ps(pairs)) : sum;
 }
-/* scale0 · sums[0] + scale1 · sums[1] for each column; sums are two 16-bit numbers in one word. */
-static inline __attribute__((always_inline)) vi sub_sums(vi scale0, vi scale1, const int16_t sums[2])
+static inline __attribute__((always_inline)) bool vk_in_memory(int depth)
 {
-    vi pair = _mm512_or_si512(_mm512_slli_epi32(scale1, 16), _mm512_and_si512(scale0, _mm512_set1_epi32(0xFFFF)));
-    return _mm512_madd_epi16(pair, vi_load_bcast(sums));
+    (void)depth;
+    return false;
+}
+static inline __attribute__((always_inline)) int idot_zero(int depth, int zero)
+{
+    (void)depth;
+    return zero;
+}
+typedef struct kdot {
+    vi wide;
+} kdot;
+static inline __attribute__((always_inline)) void kdot_step(kdot *d, vk *sum, int depth, int step, int n_steps,
+                                                            idot_w w, vi a, vk scale)
+{
+    (void)depth;
+    d->wide = _mm512_dpbusd_epi32(step ? d->wide : _mm512_setzero_si512(), w, a);
+    if (step == n_steps - 1)
+        *sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(d->wide), scale, *sum);
+}
+static inline __attribute__((always_inline)) void kdot_pin(kdot *d, vk *sum, int depth)
+{
+    (void)d, (void)sum, (void)depth;
+}
+static inline __attribute__((always_inline)) vi vi_negated_pairs(const uint8_t *p0, const uint8_t *p1, bool is_signed,
+                                                                 int times)
+{
+    __m128i a = _mm_loadu_si128((const __m128i *)p0), b = _mm_loadu_si128((const __m128i *)p1);
+    __m256i ab = _mm256_set_m128i(_mm_unpackhi_epi8(a, b), _mm_unpacklo_epi8(a, b));
+    vi pair = is_signed ? _mm512_cvtepi8_epi16(ab) : _mm512_cvtepu8_epi16(ab);
+    return _mm512_mullo_epi16(pair, _mm512_set1_epi16((short)-times));
+}
+static inline __attribute__((always_inline)) vi vi_add_pairs(vi sum, vi pair, const int16_t sums[2])
+{
+    return _mm512_dpwssd_epi32(sum, pair, vi_load_bcast(sums));
 }
 
 #endif
