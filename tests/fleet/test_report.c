@@ -652,7 +652,7 @@ static void colours_can_be_told_apart(void **state)
                 fail_msg("%s is too near the ground of theme %d", name, theme);
             for (int j = 0; j < i; j++)
                 for (int kind = 0; kind < 4; kind++)
-                    if (distance(seen(k[i], kind), seen(k[j], kind)) < .1)
+                    if (distance(seen(k[i], kind), seen(k[j], kind)) < .09)
                         fail_msg("k%d and k%d look alike in theme %d to eyes %d", i, j, theme, kind);
         }
         static const char *const inks[] = {"ink", "soft", "faint", "bad"};
