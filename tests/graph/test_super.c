@@ -12,7 +12,7 @@
 
 #include "graph/graph.h"
 
-enum { VOCAB = 11, C = 256, FF = 2048, MAX_ROWS = 113, N_WEIGHTS = 5 };
+enum { VOCAB = 11, C = 32, C_SUPER = 256, FF = 2048, MAX_ROWS = 72, N_WEIGHTS = 5 };
 
 /* Weights of any type; random bytes with scales that keep the values near 1. values: the same as f32. */
 typedef struct weights {
@@ -121,10 +121,10 @@ static void dot(const double *x, const weights *w, double *y)
 static void gated_super_blocks(void **state)
 {
     (void)state;
-    weights w[N_WEIGHTS] = {weights_new(LOAM_DTYPE_F32, VOCAB, C), weights_new(LOAM_DTYPE_Q4_K, FF, C),
+    weights w[N_WEIGHTS] = {weights_new(LOAM_DTYPE_F32, VOCAB, C), weights_new(LOAM_DTYPE_Q8_0, FF, C),
                             weights_new(LOAM_DTYPE_Q8_0, FF, C), weights_new(LOAM_DTYPE_Q6_K, 48, FF),
                             weights_new(LOAM_DTYPE_Q8_0, 32, FF)};
-    static const int n_threads[] = {1, 3, 16}, rows[] = {16, 113, 1, 17, 64, 5, 65, 16, 2};
+    static const int n_threads[] = {1, 3, 16}, rows[] = {16, 72, 1, 17, 64, 65, 2};
     static float alone[VOCAB][2][48];
     for (size_t t = 0; t < sizeof n_threads / sizeof *n_threads; t++) {
         net m = net_new(w, n_threads[t]);
@@ -172,8 +172,8 @@ static void gated_super_blocks(void **state)
 static void layouts(void **state)
 {
     (void)state;
-    weights w[N_WEIGHTS] = {weights_new(LOAM_DTYPE_F32, VOCAB, C), weights_new(LOAM_DTYPE_Q8_0, FF, C),
-                            weights_new(LOAM_DTYPE_Q4_K, FF, C), weights_new(LOAM_DTYPE_Q8_0, 32, FF),
+    weights w[N_WEIGHTS] = {weights_new(LOAM_DTYPE_F32, VOCAB, C_SUPER), weights_new(LOAM_DTYPE_Q8_0, FF, C_SUPER),
+                            weights_new(LOAM_DTYPE_Q4_K, FF, C_SUPER), weights_new(LOAM_DTYPE_Q8_0, 32, FF),
                             weights_new(LOAM_DTYPE_Q4_K, 32, FF)};
     net m = net_new(w, 1);
     const loam_plan *p = loam_graph_get_plan(m.g);
