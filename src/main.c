@@ -8,6 +8,7 @@ int main(int argc, char **argv)
         {"chat", loam_verb_chat, "talk in the terminal, or answer once with -p"},
         {"model", loam_verb_model, "list, pull and inspect models"},
         {"bench", loam_verb_bench, "measure speed, with its share of what this machine can do"},
+        {"plan", loam_verb_plan, "plan the hardware to buy or rent: where, when, for how much"},
         {0},
     };
     return loam_verbs_run(verbs, "loam", argc, argv);

@@ -15,6 +15,7 @@ int loam_verb_serve(int argc, char **argv);
 int loam_verb_chat(int argc, char **argv);
 int loam_verb_model(int argc, char **argv);
 int loam_verb_bench(int argc, char **argv);
+int loam_verb_plan(int argc, char **argv);
 
 /* Finds argv[1] among verbs (ended by an entry without name) and runs it; answers --help, --version, `help VERB`,
  * nothing, and verbs that there are not. program: what the usage line begins with, "loam" or "loam model". */

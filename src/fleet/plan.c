@@ -117,6 +117,8 @@ static loam_status solve_cost(loam_program *p, double unserved, double time_s, c
     o.start = start;
     loam_program_goal_cost(p);
     loam_lp_row_bounds(p->lp, p->served_row, -INFINITY, unserved);
+    if (p->o->mps)
+        LOAM_TRY(loam_lp_write_mps(p->lp, p->o->mps, err));
     return loam_lp_solve(p->lp, &o, r, err);
 }
 
@@ -127,8 +129,8 @@ static loam_status solve(loam_program *p, loam_plan *plan, bool serve_all, doubl
     double start_s = loam_clock_s();
     loam_lp_result r = {0}, served = {0};
     loam_status status = LOAM_OK;
-    double unserved = 0;
-    bool all = serve_all;
+    double unserved = 0, cost_bound = 0;
+    bool all = serve_all, first_only = false;
     if (!all) { /* can the relaxation serve everything? */
         loam_lp_options quick = {.gap = 1e-4, .time_s = time_s, .relax = true};
         loam_program_goal_served(p);
@@ -146,13 +148,16 @@ static loam_status solve(loam_program *p, loam_plan *plan, bool serve_all, doubl
         loam_lp_row_bounds(p->lp, p->served_row, -INFINITY, INFINITY);
         status = solve_served(p, plan, time_s / 2, &served, err);
         if (status == LOAM_OK && served.has_x) {
-            unserved = served.objective + 1e-6 + 1e-4 * served.objective;
+            /* what is unserved is itself known only within the gap: as much room is left for the cost */
+            unserved = served.objective * (1 + (p->o->gap > 0 ? p->o->gap : 0.005)) + 1e-6;
             double left = time_s - (loam_clock_s() - start_s);
             status = solve_cost(p, unserved, left > time_s / 4 ? left : time_s / 4, served.x, &r, err);
             if (status == LOAM_OK && !r.has_x) { /* the second goal ran out of time: the first one's plan stands */
+                cost_bound = r.bound;
                 loam_lp_result_deinit(&r);
                 r = served;
                 served = (loam_lp_result){0};
+                first_only = true;
             }
         }
     }
@@ -161,7 +166,13 @@ static loam_status solve(loam_program *p, loam_plan *plan, bool serve_all, doubl
         plan->gap = r.gap;
         plan->bound = r.bound / LOAM_FLEET_MONEY;
         plan->objective = r.objective / LOAM_FLEET_MONEY;
-        status = loam_program_read(p, &r, plan, err);
+        status = loam_program_read(p, &r, unserved > 1e-5 ? served.row_dual : NULL, plan, err);
+        if (first_only) {
+            plan->status = LOAM_PLAN_LIMIT;
+            plan->objective = plan->cost.total;
+            plan->bound = cost_bound / LOAM_FLEET_MONEY;
+            plan->gap = plan->objective > 0 ? (plan->objective - plan->bound) / plan->objective : 0;
+        }
     } else if (status == LOAM_OK && (r.status == LOAM_LP_INFEASIBLE || served.status == LOAM_LP_INFEASIBLE)) {
         stage g = {p->o, "what conflicts"};
         loam_lp_options o = lp_options(p->o, &g, time_s);

@@ -28,6 +28,7 @@ typedef struct loam_plan_options {
     /* Orders as in this plan (of a scenario with the same supplies, regions and months); rents, routing and what is not
      * served are free. NULL: orders are free. */
     const struct loam_plan *fixed_orders;
+    const char *mps; /* write the program of the last goal there as free MPS, for other solvers; NULL: no */
     bool (*progress)(void *arg, const char *stage, double incumbent, double bound);
     void *arg;
 } loam_plan_options;

@@ -76,9 +76,10 @@ LOAM_CHECK_RESULT loam_status loam_program_rows(loam_program *p, loam_err *err);
 /* Sets the objective: what is unserved; or the cost (millions of USD at present value). */
 void loam_program_goal_served(loam_program *p);
 void loam_program_goal_cost(loam_program *p);
-/* Fills the plan's lists from a solution. */
-LOAM_CHECK_RESULT loam_status loam_program_read(const loam_program *p, const loam_lp_result *r, loam_plan *plan,
-                                                loam_err *err);
+/* Fills the plan's lists from a solution. What limits are worth is told by the duals of the first goal, if something is
+ * unserved (served_dual; else NULL), or of the second. */
+LOAM_CHECK_RESULT loam_status loam_program_read(const loam_program *p, const loam_lp_result *r,
+                                                const double *served_dual, loam_plan *plan, loam_err *err);
 
 /* Money. A server of a chip as bought from a supply: without duty. */
 double loam_plan_server_usd(const loam_scenario *s, int chip, const loam_supply *supply);

@@ -227,7 +227,7 @@ static bool money(const loam_program *p, loam_plan *plan)
 }
 
 /* The row of each group that is used the most, and what relaxing all its rows by one unit saves. */
-static bool limits(const loam_program *p, const loam_lp_result *x, loam_plan *plan)
+static bool limits(const loam_program *p, const loam_lp_result *x, const double *served_dual, loam_plan *plan)
 {
     plan->limits = loam_arena_alloc(p->arena, (p->n_groups + 1) * sizeof *plan->limits);
     if (!plan->limits)
@@ -251,7 +251,9 @@ static bool limits(const loam_program *p, const loam_lp_result *x, loam_plan *pl
                 l.used = used * g->scale;
                 l.limit = bound * g->scale;
             }
-            if (x->row_dual)
+            if (served_dual) /* hundredths of what is asked for */
+                l.worth += fabs(served_dual[row]) / 100 / g->scale;
+            else if (x->row_dual)
                 l.worth += fabs(x->row_dual[row]) / LOAM_FLEET_MONEY / g->scale;
         }
         if (tightest < 0)
@@ -263,7 +265,7 @@ static bool limits(const loam_program *p, const loam_lp_result *x, loam_plan *pl
             l.used += whole_limit > l.limit ? whole_limit - l.limit : 0;
             l.limit = fmax(whole_limit, l.limit);
         }
-        l.binds = tightest > 1 - 1e-6 || l.worth > 1e-9;
+        l.binds = tightest > 1 - 1e-6 || l.worth > 1e-12;
         plan->limits[plan->n_limits++] = l;
     }
     return true;
@@ -285,10 +287,11 @@ static void served(const loam_program *p, const loam_lp_result *x, loam_plan *pl
     plan->served_share = p->weight_total > 0 ? sum / p->weight_total : 1;
 }
 
-loam_status loam_program_read(const loam_program *p, const loam_lp_result *r, loam_plan *plan, loam_err *err)
+loam_status loam_program_read(const loam_program *p, const loam_lp_result *r, const double *served_dual,
+                              loam_plan *plan, loam_err *err)
 {
     if (!orders(p, r, plan) || !stock(p, r, plan) || !loads(p, r, plan) || !trainings(p, r, plan) || !money(p, plan) ||
-        !limits(p, r, plan))
+        !limits(p, r, served_dual, plan))
         LOAM_FAIL(err, NO_MEMORY, "out of memory for the plan");
     served(p, r, plan);
     return LOAM_OK;
