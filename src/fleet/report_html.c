@@ -121,12 +121,12 @@ const char *loam_page_chip_class(const loam_page *g, int chip, char out[16])
     return out;
 }
 
-void loam_page_chip_legend(loam_page *g, bool rented, const char *line)
+void loam_page_chip_legend(loam_page *g, const bool *mask, bool rented, const char *line)
 {
     char k[16];
     loam_page_put(g, "<ul class=\"legend\">");
     for (size_t c = 0; c < g->m->chips; c++) {
-        if (!g->m->chip_used[c])
+        if (!g->m->chip_used[c] || (mask && !mask[c]))
             continue;
         loam_buf_printf(g->out, "<li><i class=\"%s\"></i>", loam_page_chip_class(g, (int)c, k));
         loam_page_say(g, "%s", g->s->chips[c].chip.name);

@@ -139,8 +139,8 @@ void loam_page_purchases(loam_page *g)
     if (all > 0) {
         loam_page_put(g, "<p class=\"lead\">");
         loam_page_say(g, "%s for %s servers; %s of it goes to %s.", loam_figure_usd(all).text,
-                      loam_figure_count(m->servers_bought).text, loam_figure_share(usd[most] / all).text,
-                      g->s->chips[most].chip.name);
+                      loam_figure_count(m->servers_bought).text,
+                      usd[most] < all ? loam_figure_share(usd[most] / all).text : "all", g->s->chips[most].chip.name);
         loam_page_put(g, "</p>\n");
     }
     loam_plots_purchases(g);

@@ -22,7 +22,7 @@ static void put_tokens(loam_page *g)
         if (k->kind != LOAM_SERVICE_CHAT || tokens <= 0 || chips <= 0)
             continue;
         loam_buf_printf(&g->line, "%s carries %s tokens a day at the end on %s chips: %s a chip. ", k->name,
-                        loam_figure_scaled(tokens).text, loam_figure_count(round(chips)).text,
+                        loam_figure_scaled(tokens).text, loam_figure_count(chips < 100 ? chips : round(chips)).text,
                         loam_figure_scaled(tokens / chips).text);
         any = true;
     }

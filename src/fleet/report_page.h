@@ -36,8 +36,8 @@ void loam_page_end_table(loam_page *g);
 void loam_page_begin_folded(loam_page *g, bool open, const char *what, size_t n);
 /* "k3": the class of a chip's colour. */
 const char *loam_page_chip_class(const loam_page *g, int chip, char out[16]);
-/* What the colours of the chips mean, for those that are used. */
-void loam_page_chip_legend(loam_page *g, bool rented, const char *line);
+/* What the colours of the chips mean, for those of the mask ([chips]; NULL: all that are used). */
+void loam_page_chip_legend(loam_page *g, const bool *mask, bool rented, const char *line);
 
 /* Plots. Wide ones are drawn twice, for a desk and for a phone; the style sheet shows one. */
 void loam_plots_purchases(loam_page *g);

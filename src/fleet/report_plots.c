@@ -76,6 +76,14 @@ static void open_figure(loam_page *g, const char *class_name)
     loam_page_put(g, "\"><figcaption><b>");
 }
 
+static double total(const double *y, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += y[i];
+    return sum;
+}
+
 /* One layer a chip, of [chips][months]; the classes of the colours are kept in space. */
 static void add_chips(const loam_page *g, stack *k, const double *by_chip, char space[][16], const char *more)
 {
@@ -91,14 +99,6 @@ static void add_chips(const loam_page *g, stack *k, const double *by_chip, char 
         k->layers[k->n_layers] = (struct layer){g->s->chips[c].chip.name, space[k->n_layers], y};
         k->n_layers++;
     }
-}
-
-static double total(const double *y, size_t n)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += y[i];
-    return sum;
 }
 
 static loam_figure servers(double n)
@@ -134,11 +134,15 @@ void loam_plots_purchases(loam_page *g)
     stack k = {.title = "Servers ordered and rented by month, all regions",
                .desc = "Stacked bars by chip, by the month of the order",
                .caption = "servers",
+               .unit = LOAM_PLOT_WHOLE,
                .bar = .72,
                .figure = servers};
     add_chips(g, &k, all, space, "");
     add_chips(g, &k, all + block, space, " rented");
-    loam_page_chip_legend(g, m->servers_rented > 0, NULL);
+    bool mask[LOAM_FLEET_MAX_CHIPS];
+    for (size_t c = 0; c < m->chips && c < LOAM_FLEET_MAX_CHIPS; c++)
+        mask[c] = total(all + c * row, row) + total(all + block + c * row, row) > 0;
+    loam_page_chip_legend(g, mask, m->servers_rented > 0, NULL);
     open_figure(g, "wide");
     loam_page_put(g, "All regions</b></figcaption>");
     draw_twice(g, &k, WIDE, WIDE_HEIGHT);
@@ -175,6 +179,7 @@ void loam_plots_fleet(loam_page *g)
     stack k = {.title = "Servers in operation by chip",
                .desc = "Steps by month, stacked by chip: owned, delivered and rented servers",
                .caption = "servers",
+               .unit = LOAM_PLOT_WHOLE,
                .bar = 1,
                .figure = servers};
     add_chips(g, &k, m->fleet, space, "");
@@ -188,6 +193,7 @@ void loam_plots_fleet(loam_page *g)
     k = (stack){.title = "What the servers do at the busiest hour",
                 .desc = "Steps by month: serving, training, spare and idle servers",
                 .caption = "servers",
+                .unit = LOAM_PLOT_WHOLE,
                 .bar = 1,
                 .n_layers = 4,
                 .figure = servers};
@@ -210,7 +216,7 @@ void loam_plots_services(loam_page *g)
     const loam_fleet_sums *m = g->m;
     size_t row = (size_t)m->months;
     char space[2 * LOAM_FLEET_MAX_CHIPS][16], title[160];
-    loam_page_chip_legend(g, false, "demand");
+    loam_page_chip_legend(g, NULL, false, "demand");
     loam_page_put(g, "<div class=\"many\">");
     for (size_t v = 0; v < m->services; v++) {
         snprintf(title, sizeof title, "Load of %.100s in its busiest hours", g->s->services[v].name);
@@ -282,7 +288,7 @@ void loam_plots_power(loam_page *g)
         by_chip[(size_t)k->region * block + (size_t)k->chip * row + (size_t)k->month] += k->power_kw;
     }
     char space[2 * LOAM_FLEET_MAX_CHIPS][16], title[160];
-    loam_page_chip_legend(g, false, "available");
+    loam_page_chip_legend(g, NULL, false, "available");
     loam_page_put(g, "<div class=\"many\">");
     for (size_t r = 0; r < m->regions; r++) {
         const double *used = m->power_kw + r * row, *limit = g->s->regions[r].power_kw;

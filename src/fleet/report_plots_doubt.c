@@ -76,7 +76,7 @@ static void draw(loam_page *g, const histogram *h)
     loam_page_put(g, "<figure class=\"small\"><figcaption><b>");
     loam_page_say(g, "%s", h->title);
     loam_page_put(g, "</b></figcaption>");
-    loam_plot p = loam_plot_begin(g->out, &g->pictures, WIDTH, HEIGHT, n, most, LOAM_PLOT_PLAIN, "futures", h->title,
+    loam_plot p = loam_plot_begin(g->out, &g->pictures, WIDTH, HEIGHT, n, most, LOAM_PLOT_WHOLE, "futures", h->title,
                                   "Histogram over the drawn futures");
     for (int b = 0; b < n; b++) {
         char tip[160], from[40], to[40];

@@ -161,7 +161,7 @@ size_t loam_plan_binding(const loam_plan *p, size_t max, size_t *out)
 
 bool loam_plan_serves_all(const loam_plan *p)
 {
-    return p->served_share >= 1 - 1e-6;
+    return p->served_share >= 1 - 1e-7;
 }
 
 int loam_plan_run_done(const loam_scenario *s, const loam_plan *p, int training, int *region, int *chip, double *needed,

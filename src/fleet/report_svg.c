@@ -127,7 +127,7 @@ static void put_scale(loam_plot *p, double step, loam_plot_unit unit, const char
         loam_figure f = unit == LOAM_PLOT_KW ? loam_figure_kw(step * i) : loam_figure_scaled(step * i);
         loam_buf_printf(p->out, "<path class=\"%s\" d=\"M%d %.1fH%d\"/>", i ? "grid" : "base", p->left, y,
                         p->width - p->right);
-        put_label(p->out, p->left - 6, y + 4, "end", i || unit == LOAM_PLOT_PLAIN ? f.text : "0");
+        put_label(p->out, p->left - 6, y + 4, "end", i ? f.text : "0");
     }
     if (*caption)
         put_label(p->out, 0, 11, "start", caption);
@@ -138,6 +138,8 @@ loam_plot loam_plot_begin(loam_buf *out, int *id, int width, int height, int ban
 {
     loam_plot p = {out, width, height, unit == LOAM_PLOT_KW ? 58 : 50, 2, 22, 34, bands > 0 ? bands : 1, 1};
     double step = loam_nice_step(y_most > 0 ? y_most : 1, 3);
+    if (unit == LOAM_PLOT_WHOLE && step < 10)
+        step = step < 1 ? 1 : ceil(step); /* 2.5 is no number of servers */
     p.y_max = step * ceil((y_most > 0 ? y_most : 1) / step * (1 - 1e-9));
     int n = ++*id;
     loam_buf_printf(out,

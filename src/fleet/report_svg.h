@@ -26,7 +26,7 @@ typedef struct loam_plot {
 } loam_plot;
 
 /* How numbers along y are written. */
-typedef enum loam_plot_unit { LOAM_PLOT_PLAIN, LOAM_PLOT_KW } loam_plot_unit;
+typedef enum loam_plot_unit { LOAM_PLOT_PLAIN, LOAM_PLOT_WHOLE, LOAM_PLOT_KW } loam_plot_unit; /* WHOLE: no halves */
 
 /* Begins a picture with its title and description (for those who cannot see it), draws the scale from 0 to at least
  * y_most with its lines; `caption` stands above the scale. *id counts the page's pictures. */

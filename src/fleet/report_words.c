@@ -144,10 +144,14 @@ static const char *step_of(const loam_plan_limit *l, double *units)
 
 void loam_words_limit(const loam_plan *p, const loam_plan_limit *l, loam_buf *out)
 {
-    loam_buf_printf(out, "%s (%s of %s", l->name, loam_figure_of(l->used, l->unit).text,
-                    loam_figure_of(l->limit, l->unit).text);
-    if (!isfinite(l->limit))
-        loam_buf_truncate(out, out->len - strlen(" of no limit"));
+    static const char *const own[] = {"USD", "kW", "share"}; /* figures with a unit in them; others say it once */
+    bool once = true;
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        once &= strcmp(l->unit, own[i]) != 0;
+    loam_figure used = once && isfinite(l->limit) ? loam_figure_count(l->used) : loam_figure_of(l->used, l->unit);
+    loam_buf_printf(out, "%s (%s", l->name, used.text);
+    if (isfinite(l->limit))
+        loam_buf_printf(out, " of %s", loam_figure_of(l->limit, l->unit).text);
     loam_buf_str(out, ")");
     if (l->worth == 0 || !isfinite(l->worth))
         return;
