@@ -90,16 +90,6 @@ static void owned_servers(loam_program *p)
     }
 }
 
-/* Servers that one order can hold at most: what the region's power will ever feed, what the supplier has. */
-static double order_limit(const loam_scenario *s, const loam_supply *u, int region, int month)
-{
-    double kw = 0, per_quarter = u->per_quarter[month / 3];
-    for (int t = 0; t < s->months; t++)
-        kw = s->regions[region].power_kw[t] > kw ? s->regions[region].power_kw[t] : kw;
-    double n = kw / s->chips[u->chip].chip.server_kw + 1;
-    return per_quarter >= 0 && per_quarter < n ? per_quarter : n;
-}
-
 static void order_columns(loam_program *p)
 {
     const loam_scenario *s = p->s;
@@ -122,7 +112,8 @@ static void order_columns(loam_program *p)
                 }
                 o->price_usd = loam_plan_server_usd(s, u->chip, u);
                 o->duty_usd = o->price_usd * o->ruling.duty;
-                o->col = loam_lp_col(p->lp, 0, order_limit(s, u, (int)r, t), true);
+                double most = u->per_quarter[t / 3];
+                o->col = loam_lp_col(p->lp, 0, most >= 0 ? most : INFINITY, true);
                 seen_from(p, (int)r, u->chip, arrives);
                 p->n_orders++;
             }
