@@ -3,7 +3,7 @@
 
 #include "fleet/report_page.h"
 
-enum { OPEN_ROWS = 14 }; /* longer tables are folded */
+enum { OPEN_ROWS = 24 }; /* longer tables are folded */
 
 static void put_tile(loam_page *g, const char *figure, const char *what)
 {

@@ -60,6 +60,8 @@ static void put_flips(loam_page *g)
         loam_page_put(g, "</tr>\n");
     }
     loam_page_end_table(g);
+    if (loam_words_noise(g->p, &g->line))
+        loam_page_line(g, "<p class=\"small-text\">", "</p>\n");
 }
 
 void loam_page_doubt(loam_page *g)

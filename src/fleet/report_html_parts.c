@@ -67,7 +67,7 @@ void loam_page_services(loam_page *g)
         loam_page_cell(g, "n", "%s", tokens > 0 ? loam_figure_scaled(tokens).text : "–");
         loam_page_cell(g, "n", "%s", loam_figure_share(want[last] > 0 ? get[last] / want[last] : 1).text);
         loam_page_cell(g, "n", "%s", loam_figure_share(share).text);
-        loam_page_bar(g, &(loam_bar_part){share, share < 1 - 1e-6 ? "short" : "full", NULL}, 1);
+        loam_page_bar(g, &(loam_bar_part){share, share < .999 ? "short" : "full", NULL}, 1);
         loam_page_put(g, "</tr>\n");
     }
     loam_page_end_table(g);
@@ -97,7 +97,7 @@ void loam_page_training(loam_page *g)
         for (size_t i = 0; i < s->n_trainings * s->n_chips; i++) {
             const loam_run_perf *r = &g->p->runs[i];
             loam_page_put(g, r->feasible ? "<tr>" : "<tr class=\"off\">");
-            loam_page_cell(g, NULL, "%s", s->trainings[i / s->n_chips].name);
+            loam_page_cell(g, "name", "%s", s->trainings[i / s->n_chips].name);
             loam_page_chip_cell(g, (int)(i % s->n_chips));
             if (r->feasible) {
                 loam_page_cell(g, "n", "%.3g", r->flop);

@@ -68,6 +68,8 @@ void loam_words_limit(const loam_plan *p, const loam_plan_limit *l, loam_buf *ou
 void loam_words_training(const loam_scenario *s, const loam_plan *p, int training, loam_buf *out);
 void loam_words_flip(const loam_plan *p, const loam_flip *f, loam_buf *out);
 void loam_words_futures(const loam_scenario *s, const loam_doubt_result *d, loam_buf *out);
+/* From which difference on two plans differ by more than their gaps; false if there is none. */
+bool loam_words_noise(const loam_plan *p, loam_buf *out);
 extern const char loam_words_no_advice[];
 
 /* Plain text in columns (report_columns.c). Names come from outside: control characters are shown as "?", so that none

@@ -120,11 +120,16 @@ double loam_plot_y(const loam_plot *p, double y)
     return p->height - p->bottom - room * (p->y_max > 0 ? y / p->y_max : 0);
 }
 
+static loam_figure scale_figure(double y, loam_plot_unit unit)
+{
+    return unit == LOAM_PLOT_KW ? loam_figure_kw(y) : loam_figure_scaled(y);
+}
+
 static void put_scale(loam_plot *p, double step, loam_plot_unit unit, const char *caption)
 {
     for (int i = 0; step * i <= p->y_max * (1 + 1e-9); i++) {
         double y = loam_plot_y(p, step * i);
-        loam_figure f = unit == LOAM_PLOT_KW ? loam_figure_kw(step * i) : loam_figure_scaled(step * i);
+        loam_figure f = scale_figure(step * i, unit);
         loam_buf_printf(p->out, "<path class=\"%s\" d=\"M%d %.1fH%d\"/>", i ? "grid" : "base", p->left, y,
                         p->width - p->right);
         put_label(p->out, p->left - 6, y + 4, "end", i ? f.text : "0");
@@ -136,11 +141,15 @@ static void put_scale(loam_plot *p, double step, loam_plot_unit unit, const char
 loam_plot loam_plot_begin(loam_buf *out, int *id, int width, int height, int bands, double y_most, loam_plot_unit unit,
                           const char *caption, const char *title, const char *desc)
 {
-    loam_plot p = {out, width, height, unit == LOAM_PLOT_KW ? 58 : 50, 2, 22, 34, bands > 0 ? bands : 1, 1};
+    loam_plot p = {out, width, height, 50, 2, 22, 34, bands > 0 ? bands : 1, 1};
     double step = loam_nice_step(y_most > 0 ? y_most : 1, 3);
     if (unit == LOAM_PLOT_WHOLE && step < 10)
         step = step < 1 ? 1 : ceil(step); /* 2.5 is no number of servers */
     p.y_max = step * ceil((y_most > 0 ? y_most : 1) / step * (1 - 1e-9));
+    for (int i = 1; step * i <= p.y_max * (1 + 1e-9); i++) { /* a digit is 6.6 pixels wide */
+        int room = 14 + (int)(6.6 * loam_text_cells(scale_figure(step * i, unit).text));
+        p.left = room > p.left ? room : p.left;
+    }
     int n = ++*id;
     loam_buf_printf(out,
                     "<svg class=\"plot\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\" "

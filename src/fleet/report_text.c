@@ -314,6 +314,8 @@ static void put_doubt(view *v, const loam_doubt_result *d)
         loam_words_flip(v->p, &d->flips[top[i]], &v->line);
         put_line(v, 2, 2);
     }
+    if (n && loam_words_noise(v->p, &v->line))
+        put_line(v, 2, 0);
 }
 
 void loam_report_text(const loam_scenario *s, const loam_plan *p, const loam_doubt_result *d, int width, loam_buf *out)

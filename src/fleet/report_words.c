@@ -29,14 +29,16 @@ void loam_words_status(const loam_plan *p, loam_buf *out)
     else
         loam_buf_printf(out, "proven within %s of the best possible%s", loam_figure_share(gap).text,
                         p->status == LOAM_PLAN_LIMIT ? " (time was up before more could be proven)" : "");
-    if (isfinite(p->bound) && p->bound > 0 && gap >= 1e-6)
-        loam_buf_printf(out, ": no plan that serves as much costs less than %s", loam_figure_usd(p->bound).text);
+    /* what no decision changes (servers that are owned) is in the cost, not in the program's objective */
+    double bound = p->bound + (p->cost.total - p->objective);
+    if (isfinite(bound) && bound > 0 && gap >= 1e-6)
+        loam_buf_printf(out, ": no plan that serves as much costs less than %s", loam_figure_usd(bound).text);
     if (money || !isfinite(p->served_bound) || !(p->served_bound > 0))
         return;
     if (p->served_bound > p->served_share + 5e-4)
         loam_buf_printf(out, "; no plan serves more than %s", loam_figure_share(p->served_bound).text);
     else
-        loam_buf_str(out, "; no plan serves more");
+        loam_buf_str(out, "; none serves noticeably more");
 }
 
 static void put_fleet(const loam_scenario *s, const loam_fleet_sums *m, loam_buf *out)
@@ -208,13 +210,15 @@ void loam_words_flip(const loam_plan *p, const loam_flip *f, loam_buf *out)
 
 void loam_words_futures(const loam_scenario *s, const loam_doubt_result *d, loam_buf *out)
 {
-    loam_buf_printf(
-        out,
-        "In %s drawn futures the ordered fleet serves %s on average (in one of twenty less than %s) and all "
-        "of it in %s of them. It costs between %s and %s in nine of ten.",
-        loam_figure_count((double)d->n_futures).text, loam_figure_share(d->served_mean).text,
-        loam_figure_share(d->served_p5).text, loam_figure_share(d->all_served_probability).text,
-        loam_figure_usd(d->cost_p5).text, loam_figure_usd(d->cost_p95).text);
+    loam_buf_printf(out, "In %s drawn futures the ordered fleet serves ", loam_figure_count((double)d->n_futures).text);
+    if (d->all_served_probability >= 1)
+        loam_buf_str(out, "all of the demand, every time.");
+    else
+        loam_buf_printf(out, "%s on average (in one of twenty less than %s) and all of it in %s of them.",
+                        loam_figure_share(d->served_mean).text, loam_figure_share(d->served_p5).text,
+                        loam_figure_share(d->all_served_probability).text);
+    loam_buf_printf(out, " It costs between %s and %s in nine of ten.", loam_figure_usd(d->cost_p5).text,
+                    loam_figure_usd(d->cost_p95).text);
     loam_buf_printf(out, " Regret, against a plan made in knowledge of the future: %s on average, %s in one of twenty.",
                     loam_figure_usd(d->regret_mean).text, loam_figure_usd(d->regret_p95).text);
     if (d->stranded_usd > 0)
@@ -225,4 +229,13 @@ void loam_words_futures(const loam_scenario *s, const loam_doubt_result *d, loam
     if (d->service_ok && d->n_services > 0 && worst < s->n_services && d->service_ok[worst] < 1)
         loam_buf_printf(out, " The service most at risk is %s: it is served in full in %s of the futures.",
                         s->services[worst].name, loam_figure_share(d->service_ok[worst]).text);
+}
+
+bool loam_words_noise(const loam_plan *p, loam_buf *out)
+{
+    if (!isfinite(p->gap) || p->gap < 1e-6)
+        return false;
+    loam_buf_printf(out, "Differences in cost under %s are within the gap of these plans and say nothing.",
+                    loam_figure_usd(p->gap * fabs(p->objective)).text);
+    return true;
 }
