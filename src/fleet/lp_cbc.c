@@ -25,7 +25,7 @@ struct loam_lp_simplex {
 
 /* Order of Clp_Solve's numbers. */
 enum { SOLVE_DUAL = 0, SOLVE_PRIMAL = 1, PRESOLVE_ON = 0, PRESOLVE_OFF = 1 };
-enum { CLP_OPTIMAL = 0, CLP_INFEASIBLE = 1, CLP_UNBOUNDED = 2, CLP_STOPPED = 3 };
+enum { CLP_OPTIMAL = 0, CLP_INFEASIBLE = 1, CLP_UNBOUNDED = 2, CLP_STOPPED = 3, CLP_ERRORS = 4 };
 
 static double clp_number(double v)
 {
@@ -131,6 +131,8 @@ loam_lp_outcome loam_lp_simplex_solve(loam_lp_simplex *s, loam_lp_method method,
         break;
     case LOAM_LP_METHOD_CAREFUL:
         solve_with(s->clp, SOLVE_PRIMAL, PRESOLVE_OFF);
+        if (Clp_status(s->clp) == CLP_ERRORS) /* as it says of what is infeasible by little */
+            Clp_dual(s->clp, 0);
         break;
     }
     switch (Clp_status(s->clp)) {
@@ -178,7 +180,7 @@ bool loam_lp_simplex_ray(const loam_lp_simplex *s, double *ray)
 static pthread_mutex_t one_run = PTHREAD_MUTEX_INITIALIZER;
 
 /* CBC's Cbc_status and Cbc_secondaryStatus. */
-enum { CBC_FINISHED = 0, CBC_ABANDONED = 2 };
+enum { CBC_FINISHED = 0, CBC_ABANDONED = 2, CBC_SEARCH_COMPLETED = 0 };
 
 typedef struct watch {
     const loam_lp *p;
@@ -255,12 +257,12 @@ static void take_cuts(const watch *w, void *solver)
     c->has_x = true;
 }
 
-/* CBC asks for cuts. Once told to stop, each node that is left gets 0 ≥ 1 and closes, which empties the tree. */
+/* CBC asks for cuts. Once told to stop, each node that is left gets x ≥ 1 and x ≤ 0 and closes, which empties the tree.
+ * (Of a row without columns it would take no notice.) */
 static void on_cuts(void *solver, void *cuts, void *arg)
 {
     watch *w = arg;
-    int none = 0;
-    double zero = 0, bound = NAN;
+    double bound = NAN;
     if (!w->stopped && w->run->cuts && Osi_getNumCols(solver) == w->p->n_cols) {
         const double *x = Osi_getColSolution(solver);
         bound = 0;
@@ -270,8 +272,12 @@ static void on_cuts(void *solver, void *cuts, void *arg)
     }
     if (!w->stopped && w->run->stop)
         w->stopped = w->run->stop(w->run->arg, bound);
-    if (w->stopped)
-        OsiCuts_addRowCut(cuts, 0, &none, &zero, 'G', 1);
+    if (w->stopped) {
+        const int first = 0;
+        const double one = 1;
+        OsiCuts_addRowCut(cuts, 1, &first, &one, 'G', 1);
+        OsiCuts_addRowCut(cuts, 1, &first, &one, 'L', 0);
+    }
 }
 
 static void set_number(Cbc_Model *cbc, const char *name, double value)
@@ -290,6 +296,7 @@ static void set_parameters(Cbc_Model *cbc, const loam_lp_branch *run)
     set_number(cbc, "ratioGap", run->gap);
     set_number(cbc, "integerTolerance", 1e-7);
     Cbc_setParameter(cbc, "preprocess", "off");
+    Cbc_setParameter(cbc, "depthMiniBab", "-999");
     if (run->cuts) {
         Cbc_setParameter(cbc, "maxNodes", "0");
         Cbc_setParameter(cbc, "heuristicsOnOff", "off");
@@ -356,9 +363,13 @@ void loam_lp_branch_run(const loam_lp *p, const loam_lp_matrix *m, loam_lp_branc
         run->outcome = LOAM_LP_OUTCOME_STOPPED;
     else if (Cbc_status(cbc) == CBC_ABANDONED || Cbc_isAbandoned(cbc))
         run->outcome = LOAM_LP_OUTCOME_FAILED;
-    else if (best)
+    else if (best) {
+        /* its own bound is not brought up to date when the tree is empty */
+        double objective = Cbc_getObjValue(cbc);
+        bool completed = Cbc_secondaryStatus(cbc) == CBC_SEARCH_COMPLETED;
+        run->bound = fmax(run->bound, completed ? objective : objective - run->gap * fabs(objective));
         run->outcome = LOAM_LP_OUTCOME_OPTIMAL;
-    else
+    } else
         run->outcome = Cbc_isContinuousUnbounded(cbc) ? LOAM_LP_OUTCOME_UNBOUNDED : LOAM_LP_OUTCOME_INFEASIBLE;
     Cbc_deleteModel(cbc);
 }

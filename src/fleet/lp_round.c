@@ -11,7 +11,7 @@
 static const double WHOLE = 1e-6;
 
 /* MAX_ROUNDS: relaxations of one dive. */
-enum { MAX_ROUNDS = 200, MAX_FAILURES = 6, SMALL_BATCH = 4 };
+enum { MAX_ROUNDS = 200, MAX_FAILURES = 400, SMALL_BATCH = 4 };
 /* A decision that costs this share of the gap is worth a look at the other way. */
 static const double LOOK = 0.1;
 
