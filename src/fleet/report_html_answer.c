@@ -68,8 +68,11 @@ void loam_page_answer(loam_page *g)
     loam_page_end_section(
         g,
         "Served is the mean over services and training runs, weighted by their priorities, of what is served over what "
-        "is asked. The gap is (cost − bound) / cost, where the bound is the cost that no plan which serves as much can "
-        "go below: the solver proves it.");
+        "is "
+        "asked. The gap is (objective − bound) ÷ objective of the solver's last goal, which is cost: no plan that "
+        "serves "
+        "as much goes below the bound. What no decision changes (running what is owned already) is in the cost and not "
+        "in the gap. Paid over the horizon: purchases, rent and running costs as they fall due, not discounted.");
 }
 
 static void put_order_row(loam_page *g, const loam_plan_order *o)
