@@ -21,14 +21,14 @@ static const loam_field demand_fields[] = {
 const loam_section loam_section_demand = LOAM_SECTION("demand", demand_fields);
 
 /* One origin's demand while it is read. */
-typedef struct demand {
+typedef struct origin_demand {
     double *per_day; /* of month m at [m * stride] */
     size_t stride;
     double growth; /* of the service, where a step does not say its own */
-} demand;
+} origin_demand;
 
 /* From its first month on, v grows by its own rate; a step before the start has grown until then. */
-static void fill(const loam_scenario *s, const demand *d, const demand_step *step)
+static void fill(const loam_scenario *s, const origin_demand *d, const demand_step *step)
 {
     for (int m = step->from < 0 ? 0 : step->from; m < s->months; m++) {
         double v = m < step->until ? step->per_day * pow(1 + step->growth, m - step->from) : 0;
@@ -38,7 +38,7 @@ static void fill(const loam_scenario *s, const demand *d, const demand_step *ste
 
 static loam_status read_step(loam_reader *r, const loam_yaml_node *map, int from, void *arg)
 {
-    const demand *d = arg;
+    const origin_demand *d = arg;
     demand_step step = {
         .growth = d->growth, .per_day = -1, .users = -1, .per_user = 1, .from = from, .until = LOAM_FLEET_ALWAYS};
     LOAM_TRY(loam_read_fields(r, map, &loam_section_demand, &step));
@@ -55,7 +55,7 @@ static loam_status read_step(loam_reader *r, const loam_yaml_node *map, int from
 }
 
 /* A number for every month. */
-static loam_status read_monthly(loam_reader *r, const loam_yaml_node *list, const demand *d)
+static loam_status read_monthly(loam_reader *r, const loam_yaml_node *list, const origin_demand *d)
 {
     const loam_scenario *s = r->s;
     if (list->n < (size_t)s->months)
@@ -72,7 +72,7 @@ static loam_status read_monthly(loam_reader *r, const loam_yaml_node *list, cons
     return LOAM_OK;
 }
 
-static loam_status read_origin_demand(loam_reader *r, const loam_yaml_node *v, demand *d)
+static loam_status read_origin_demand(loam_reader *r, const loam_yaml_node *v, origin_demand *d)
 {
     if (v->kind == LOAM_YAML_MAP) {
         const loam_yaml_node *from = loam_read_given(v, "from");
@@ -101,11 +101,11 @@ static loam_status read_by_origin(loam_reader *r, const loam_yaml_node *v, doubl
     if (v->kind != LOAM_YAML_MAP && s->n_origins != 1)
         LOAM_REFUSE(r, v->line, "demand: expected each origin's name with its demand: {%s: 2 M, ...}", names[0]);
     if (v->kind != LOAM_YAML_MAP)
-        return loam_read_named(r, names[0], read_origin_demand(r, v, &(demand){per_day, s->n_origins, growth}));
+        return loam_read_named(r, names[0], read_origin_demand(r, v, &(origin_demand){per_day, s->n_origins, growth}));
     LOAM_TRY(loam_read_named(r, "demand by origin", loam_yaml_known(r->name, v, names, s->n_origins, r->err)));
     for (size_t o = 0; o < s->n_origins; o++) {
         const loam_yaml_node *of_origin = loam_read_given(v, names[o]);
-        demand d = {per_day + o, s->n_origins, growth};
+        origin_demand d = {per_day + o, s->n_origins, growth};
         if (of_origin)
             LOAM_TRY(loam_read_named(r, names[o], read_origin_demand(r, of_origin, &d)));
     }

@@ -163,7 +163,7 @@ loam_status loam_read_list(loam_reader *r, const loam_yaml_node *root, const cha
         LOAM_REFUSE(r, list->line, "%s: expected a list, each item on a line that begins with '- '", key);
     if (list && list->n > max)
         LOAM_REFUSE(r, list->line, "%s: there are %zu, at most %zu are read", key, list->n, max);
-    char *at;
+    char *at = NULL;
     LOAM_TRY(loam_read_alloc(r, list ? list->n : 0, item_bytes, &at));
     *items = at;
     for (size_t i = 0; list && i < list->n; i++) {
