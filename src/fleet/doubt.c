@@ -6,6 +6,9 @@
 
 #include "fleet/doubt_int.h"
 
+/* The second goal may give up a ten-thousandth of what the first one reached; that much of a service is nothing. */
+#define SERVED_IN_FULL 1e-4
+
 static bool report_stage(void *arg, const char *inner, double incumbent, double bound)
 {
     (void)inner;
@@ -22,10 +25,27 @@ loam_plan_options loam_stage_begin(loam_stage *stage, const loam_plan_options *o
     va_end(args);
     stage->outer = outer;
     o.relax = relax;
+    if (relax)
+        o.gap = 1e-5; /* costs nothing, and is also what the second goal may take of the first */
     o.fixed_orders = NULL;
     o.progress = outer->progress ? report_stage : NULL;
     o.arg = stage;
     return o;
+}
+
+/* Of a service's demand over all months. */
+static double missing_share(const loam_scenario *s, const loam_plan *p, int service)
+{
+    double asked = 0, missing = 0;
+    for (int o = 0; o < (int)s->n_origins; o++) {
+        for (int t = 0; t < s->months; t++) {
+            for (int b = 0; b < s->blocks; b++)
+                asked += loam_scenario_load(s, service, o, t, b);
+        }
+    }
+    for (size_t i = 0; i < p->n_miss; i++)
+        missing += p->miss[i].service == service ? p->miss[i].load : 0;
+    return asked > 0 ? missing / asked : 0;
 }
 
 loam_status loam_future_stress(loam_drawn *d, const loam_plan *p, const loam_plan_options *o, double *served,
@@ -36,18 +56,15 @@ loam_status loam_future_stress(loam_drawn *d, const loam_plan *p, const loam_pla
     LOAM_TRY(loam_future_carry(d, p, &carried, err));
     LOAM_TRY(loam_plan_solve(&d->s, o, &here, err));
     bool fits = here->status != LOAM_PLAN_INFEASIBLE; /* a site that cannot even run what it has serves nothing */
+    double usd = 0;
+    loam_status status = fits ? loam_linear_cost(&d->s, here, &usd, err) : LOAM_OK;
     *served = fits ? here->served_share : 0;
-    *cost = carried.usd + (fits ? here->cost.total : 0);
+    *cost = carried.usd + usd;
     *stranded = fits ? loam_future_stranded(d, &carried, here) : 0;
-    for (size_t i = 0; service_ok && i < d->s.n_services; i++)
-        service_ok[i] = fits;
-    for (size_t i = 0; service_ok && fits && i < here->n_miss; i++) {
-        const loam_plan_miss *m = &here->miss[i];
-        if (loam_check_over(m->load, 0, m->demand))
-            service_ok[m->service] = false;
-    }
+    for (int i = 0; service_ok && i < (int)d->s.n_services; i++)
+        service_ok[i] = fits && missing_share(&d->s, here, i) <= SERVED_IN_FULL;
     loam_plan_free(here);
-    return LOAM_OK;
+    return status;
 }
 
 /* What the plan's own orders and rents cost in a future, over what they cost in the plan. */
@@ -69,7 +86,7 @@ static double price_factor(const loam_drawn *d, const loam_plan *p)
 static loam_status live_future(const loam_scenario *s, const loam_plan *p, const loam_doubt_options *o, int number,
                                loam_doubt_result *out, bool *service_ok, loam_err *err)
 {
-    loam_future *f = &out->futures[number];
+    loam_future *f = &out->futures[out->n_futures];
     loam_drawn d;
     loam_stage stage;
     loam_plan *best = NULL;
@@ -83,8 +100,10 @@ static loam_status live_future(const loam_scenario *s, const loam_plan *p, const
     if (status == LOAM_OK) {
         bool fits = best->status != LOAM_PLAN_INFEASIBLE;
         f->best_served = fits ? best->served_share : 0;
-        f->best_cost = fits ? best->cost.total : 0;
+        status = fits ? loam_linear_cost(&d.s, best, &f->best_cost, err) : LOAM_OK;
         loam_plan_free(best);
+    }
+    if (status == LOAM_OK) {
         inner =
             loam_stage_begin(&stage, &o->plan, true, "future %d of %d: with the plan's orders", number + 1, o->samples);
         status = loam_future_stress(&d, p, &inner, &f->served, &f->cost, &stranded, service_ok, err);
@@ -95,9 +114,9 @@ static loam_status live_future(const loam_scenario *s, const loam_plan *p, const
     double here = f->cost + unserved_usd * (1 - f->served);
     double there = f->best_cost + unserved_usd * (1 - f->best_served);
     f->regret = fmax(0, here - there); /* serving the most at any cost may be worse than to serve a little less */
-    out->stranded_usd += stranded / o->samples;
+    out->stranded_usd += stranded;     /* a sum until all are met */
     for (size_t i = 0; i < out->n_services; i++)
-        out->service_ok[i] += service_ok[i] ? 1.0 / o->samples : 0;
+        out->service_ok[i] += service_ok[i];
     return LOAM_OK;
 }
 
@@ -114,13 +133,24 @@ static loam_status live_futures(const loam_scenario *s, const loam_plan *p, cons
             loam_err_set(err, LOAM_STATUS_NO_MEMORY, __FILE__, __LINE__, "out of memory for %d futures", o->samples);
     for (int i = 0; status == LOAM_OK && i < o->samples; i++) {
         status = live_future(s, p, o, i, out, service_ok, err);
-        if (status != LOAM_OK)
-            loam_err_prefix(err, "future %d", i + 1);
-        else
+        if (status == LOAM_OK) {
             out->n_futures++;
+        } else if (loam_unanswered(status, err)) {
+            out->n_unanswered++;
+            status = LOAM_OK;
+        } else {
+            loam_err_prefix(err, "future %d", i + 1);
+        }
     }
     free(service_ok);
-    return status;
+    LOAM_TRY(status);
+    if (!out->n_futures)
+        LOAM_FAIL(err, TIMEOUT, "none of %d futures was answered in time: give the plan more of it (--time)",
+                  o->samples);
+    out->stranded_usd /= (double)out->n_futures;
+    for (size_t i = 0; i < out->n_services; i++)
+        out->service_ok[i] /= (double)out->n_futures;
+    return LOAM_OK;
 }
 
 loam_status loam_doubt_run(const loam_scenario *s, const loam_plan *p, const loam_doubt_options *o,

@@ -21,7 +21,8 @@ typedef struct loam_future {
 typedef struct loam_doubt_result {
     size_t n_flips, n_futures;
     loam_flip *flips;
-    loam_future *futures;
+    loam_future *futures; /* in the order in which they were drawn; the numbers below are over these */
+    size_t n_unanswered;  /* futures that were drawn but left out: the solver had no answer in time, or gave up */
     double served_mean, served_p5, served_p50, served_p95;
     double cost_mean, cost_p5, cost_p50, cost_p95;
     double regret_mean, regret_p95;

@@ -129,6 +129,22 @@ static loam_status charge(loam_drawn *d, const loam_plan *kept, loam_carried *ou
     return LOAM_OK;
 }
 
+loam_status loam_linear_cost(const loam_scenario *s, const loam_plan *p, double *out, loam_err *err)
+{
+    const loam_plan nothing = {0};
+    loam_standing owned;
+    loam_cash cash = {0};
+    loam_arena *arena = loam_arena_new(0);
+    if (!arena)
+        LOAM_FAIL(err, NO_MEMORY, "out of memory for the cost of owned servers");
+    loam_status status = loam_standing_count(s, &nothing, arena, &owned, err);
+    if (status == LOAM_OK)
+        status = loam_cash_count(s, &nothing, &owned, arena, &cash, err);
+    *out = p->objective + cash.present.total;
+    loam_arena_free(arena);
+    return status;
+}
+
 loam_status loam_future_carry(loam_drawn *d, const loam_plan *p, loam_carried *out, loam_err *err)
 {
     loam_scenario *s = &d->s;

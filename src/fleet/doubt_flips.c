@@ -1,5 +1,9 @@
 /* What-if, one change at a time: each copy of the scenario has one other figure or one rule less and is planned again.
- * Changes that cannot matter are left out: prices of chips that the plan does not get, rules that bar nothing. */
+ * Changes that cannot matter are left out: prices of chips that the plan does not get, rules that bar nothing.
+ *
+ * Where whole plans are found to their gap, they are compared. Where the search ends before, a difference of two plans
+ * is luck: there the linear programs without and with the change are compared, and their difference is added to the
+ * plan's figures. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,6 +37,8 @@ typedef struct flips {
     size_t n;
     const char **rules; /* ids of the export rules that bar something, in the order in which they were met */
     size_t n_rules;
+    loam_plan *base; /* the scenario's linear plan, once it is needed */
+    double base_cost;
 } flips;
 
 enum { MAX_RULES = 64 };
@@ -187,45 +193,105 @@ static bool apply(const flips *f, const flip *x, loam_drawn *d)
     return false;
 }
 
-static loam_status try_flip(const flips *f, size_t number, const loam_doubt_options *o, loam_doubt_result *d,
-                            loam_err *err)
+/* A plan of a changed scenario, or NULL without an error when there was no answer in time. */
+static loam_status solve_changed(const flips *f, const flip *x, const loam_plan_options *o, loam_drawn *changed,
+                                 loam_plan **plan, loam_err *err)
 {
-    char text[160];
+    *plan = NULL;
+    LOAM_TRY(loam_drawn_copy(f->s, changed, err));
+    loam_status status = LOAM_OK;
+    if (x && !apply(f, x, changed))
+        status = loam_err_set(err, LOAM_STATUS_NO_MEMORY, __FILE__, __LINE__, "out of memory for a changed scenario");
+    if (status == LOAM_OK)
+        status = loam_plan_solve(&changed->s, o, plan, err);
+    if (loam_unanswered(status, err))
+        status = LOAM_OK;
+    if (status != LOAM_OK)
+        loam_drawn_free(changed);
+    return status;
+}
+
+/* The change of the linear programs' answers, put on top of the plan's own. */
+static loam_status compare_linear(flips *f, const flip *x, const loam_plan_options *outer, const char *text,
+                                  loam_flip *out, bool *answered, loam_err *err)
+{
     loam_stage stage;
     loam_drawn changed;
-    loam_plan *plan = NULL;
-    flip_text(f, &f->list[number], text, sizeof text);
-    loam_plan_options inner =
-        loam_stage_begin(&stage, &o->plan, o->plan.relax, "change %zu of %zu: %s", number + 1, f->n, text);
-    LOAM_TRY(loam_drawn_copy(f->s, &changed, err));
-    if (!apply(f, &f->list[number], &changed)) {
+    loam_plan *plan;
+    loam_plan_options inner = loam_stage_begin(&stage, outer, true, "%s", text);
+    if (!f->base) {
+        LOAM_TRY(solve_changed(f, NULL, &inner, &changed, &f->base, err));
         loam_drawn_free(&changed);
-        LOAM_FAIL(err, NO_MEMORY, "out of memory for a changed scenario");
+        if (f->base && f->base->status != LOAM_PLAN_INFEASIBLE)
+            LOAM_TRY(loam_linear_cost(f->s, f->base, &f->base_cost, err));
     }
-    loam_status status = loam_plan_solve(&changed.s, &inner, &plan, err);
-    if (status == LOAM_STATUS_TIMEOUT) { /* no answer is none */
-        loam_drawn_free(&changed);
-        if (err)
-            *err = (loam_err)LOAM_ERR_INIT;
+    *answered = false;
+    if (!f->base || f->base->status == LOAM_PLAN_INFEASIBLE)
         return LOAM_OK;
-    }
-    loam_flip *out = &d->flips[d->n_flips];
-    if (status == LOAM_OK) {
-        out->feasible = plan->status != LOAM_PLAN_INFEASIBLE;
-        out->cost = out->feasible ? plan->cost.total : NAN;
-        out->served = out->feasible ? plan->served_share : NAN;
-        out->moved = NAN;
-        if (out->feasible)
-            status = loam_plan_moved(f->p, plan, &out->moved, err);
-        out->what = strdup(text);
-        if (out->what)
-            d->n_flips++;
-        else if (status == LOAM_OK)
-            status = loam_err_set(err, LOAM_STATUS_NO_MEMORY, __FILE__, __LINE__, "out of memory for a change's name");
+    LOAM_TRY(solve_changed(f, x, &inner, &changed, &plan, err));
+    loam_status status = LOAM_OK;
+    if (plan) {
+        double cost = 0;
+        *answered = true;
+        *out = (loam_flip){.feasible = plan->status != LOAM_PLAN_INFEASIBLE, .cost = NAN, .served = NAN, .moved = NAN};
+        if (out->feasible) {
+            status = loam_linear_cost(&changed.s, plan, &cost, err);
+            out->cost = f->p->cost.total + cost - f->base_cost;
+            out->served = fmin(1, f->p->served_share + plan->served_share - f->base->served_share);
+        }
+        if (out->feasible && status == LOAM_OK)
+            status = loam_plan_moved(f->base, plan, &out->moved, err);
     }
     loam_plan_free(plan);
     loam_drawn_free(&changed);
     return status;
+}
+
+/* Whole servers against whole servers. Not answered when either search ended before its gap: the difference of two
+ * such plans is mostly luck. */
+static loam_status compare_whole(flips *f, const flip *x, const loam_plan_options *outer, const char *text,
+                                 loam_flip *out, bool *answered, loam_err *err)
+{
+    loam_stage stage;
+    loam_drawn changed;
+    loam_plan *plan;
+    *answered = false;
+    if (outer->relax || f->p->status != LOAM_PLAN_OPTIMAL)
+        return LOAM_OK;
+    loam_plan_options inner = loam_stage_begin(&stage, outer, false, "%s", text);
+    LOAM_TRY(solve_changed(f, x, &inner, &changed, &plan, err));
+    loam_status status = LOAM_OK;
+    if (plan && plan->status != LOAM_PLAN_LIMIT) {
+        *answered = true;
+        *out = (loam_flip){.feasible = plan->status == LOAM_PLAN_OPTIMAL, .cost = NAN, .served = NAN, .moved = NAN};
+        if (out->feasible) {
+            out->cost = plan->cost.total;
+            out->served = plan->served_share;
+            status = loam_plan_moved(f->p, plan, &out->moved, err);
+        }
+    }
+    loam_plan_free(plan);
+    loam_drawn_free(&changed);
+    return status;
+}
+
+static loam_status try_flip(flips *f, size_t number, const loam_doubt_options *o, loam_doubt_result *d, loam_err *err)
+{
+    char what[160], text[200];
+    loam_flip out = {0};
+    bool answered;
+    flip_text(f, &f->list[number], what, sizeof what);
+    snprintf(text, sizeof text, "change %zu of %zu: %s", number + 1, f->n, what);
+    LOAM_TRY(compare_whole(f, &f->list[number], &o->plan, text, &out, &answered, err));
+    if (!answered)
+        LOAM_TRY(compare_linear(f, &f->list[number], &o->plan, text, &out, &answered, err));
+    if (!answered)
+        return LOAM_OK;
+    out.what = strdup(what);
+    if (!out.what)
+        LOAM_FAIL(err, NO_MEMORY, "out of memory for the name of a change");
+    d->flips[d->n_flips++] = out;
+    return LOAM_OK;
 }
 
 loam_status loam_doubt_flips(const loam_scenario *s, const loam_plan *p, const loam_doubt_options *o,
@@ -246,6 +312,7 @@ loam_status loam_doubt_flips(const loam_scenario *s, const loam_plan *p, const l
     loam_status status = LOAM_OK;
     for (size_t i = 0; status == LOAM_OK && i < f.n; i++)
         status = try_flip(&f, i, o, d, err);
+    loam_plan_free(f.base);
     loam_arena_free(arena);
     return status;
 }

@@ -45,6 +45,9 @@ typedef struct loam_carried {
     double *server_usd; /* [regions][chips] mean price of a delivered server */
     int lost;           /* servers that the future's rules keep from being delivered; they are not paid */
 } loam_carried;
+/* What a linear plan costs: its printed cost is that of whole servers. The program leaves out what nothing in it can
+ * change, energy and colocation of owned servers. */
+LOAM_CHECK_RESULT loam_status loam_linear_cost(const loam_scenario *s, const loam_plan *p, double *out, loam_err *err);
 LOAM_CHECK_RESULT loam_status loam_future_carry(loam_drawn *d, const loam_plan *p, loam_carried *out, loam_err *err);
 /* Price of bought servers that stand idle in the future's plan, in the mean of the months after their arrival. */
 double loam_future_stranded(const loam_drawn *d, const loam_carried *carried, const loam_plan *future);
@@ -67,6 +70,15 @@ LOAM_CHECK_RESULT loam_status loam_plan_moved(const loam_plan *a, const loam_pla
 
 LOAM_CHECK_RESULT loam_status loam_doubt_flips(const loam_scenario *s, const loam_plan *p, const loam_doubt_options *o,
                                                loam_doubt_result *d, loam_err *err);
+
+/* No answer in time, or the solver gave up: the question is left out, the others go on. Then err is empty again. */
+static inline bool loam_unanswered(loam_status status, loam_err *err)
+{
+    bool none = status == LOAM_STATUS_TIMEOUT || status == LOAM_STATUS_INTERNAL;
+    if (none && err)
+        *err = (loam_err)LOAM_ERR_INIT;
+    return none;
+}
 
 /* A solve within: reports progress as a stage of its own name, without time of its own if the outer has none. */
 typedef struct loam_stage {

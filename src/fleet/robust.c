@@ -17,7 +17,7 @@ enum { MAX_CANDIDATES = 8, DEFAULT_FUTURES = 20 };
 typedef struct candidate {
     loam_robust_candidate row;
     loam_plan *plan;
-    double *score; /* [futures] */
+    double *score, *cost, *served; /* [futures]; NAN: the solver had no answer */
 } candidate;
 
 typedef struct candidates {
@@ -62,7 +62,9 @@ static loam_status plan_candidate(candidates *k, int view, bool events, loam_err
         c->plan = NULL;
         return LOAM_OK;
     }
-    c->score = calloc((size_t)k->n_futures, sizeof *c->score);
+    c->score = calloc(3 * (size_t)k->n_futures, sizeof *c->score);
+    c->cost = c->score ? c->score + k->n_futures : NULL;
+    c->served = c->score ? c->cost + k->n_futures : NULL;
     k->n++; /* from here on it is freed with the others */
     if (!c->score)
         LOAM_FAIL(err, NO_MEMORY, "out of memory for the scores of %d futures", k->n_futures);
@@ -93,13 +95,54 @@ static loam_status try_candidate(candidates *k, candidate *c, loam_err *err)
         LOAM_TRY(loam_future_draw(k->s, k->o->seed, i, &d, err));
         loam_status status = loam_future_stress(&d, c->plan, &inner, &served, &cost, &stranded, NULL, err);
         loam_drawn_free(&d);
-        LOAM_TRY(status);
+        if (loam_unanswered(status, err))
+            cost = served = NAN;
+        else
+            LOAM_TRY(status);
+        c->cost[i] = cost;
+        c->served[i] = served;
         c->score[i] = cost + k->unserved_usd * (1 - served);
-        c->row.cost_mean += cost / k->n_futures;
-        c->row.served_mean += served / k->n_futures;
-        c->row.score_mean += c->score[i] / k->n_futures;
     }
     return LOAM_OK;
+}
+
+/* The orders of two candidates are often the same: then so is how they fare. */
+static loam_status try_candidates(candidates *k, loam_err *err)
+{
+    for (size_t c = 0; c < k->n; c++) {
+        candidate *same = NULL;
+        for (size_t b = 0; b < c && !same; b++) {
+            loam_plan x = *k->list[b].plan, y = *k->list[c].plan;
+            double moved;
+            x.n_rents = y.n_rents = 0;
+            LOAM_TRY(loam_plan_moved(&x, &y, &moved, err));
+            same = moved == 0 ? &k->list[b] : NULL;
+        }
+        if (!same) {
+            LOAM_TRY(try_candidate(k, &k->list[c], err));
+            continue;
+        }
+        memcpy(k->list[c].score, same->score, 3 * (size_t)k->n_futures * sizeof *same->score);
+    }
+    return LOAM_OK;
+}
+
+/* Futures in which every candidate has an answer come first; their number is what is left. */
+static void keep_answered(candidates *k)
+{
+    int kept = 0;
+    for (int i = 0; i < k->n_futures; i++) {
+        bool answered = true;
+        for (size_t c = 0; c < k->n; c++)
+            answered = answered && !isnan(k->list[c].score[i]);
+        for (size_t c = 0; answered && c < k->n; c++) {
+            k->list[c].score[kept] = k->list[c].score[i];
+            k->list[c].cost[kept] = k->list[c].cost[i];
+            k->list[c].served[kept] = k->list[c].served[i];
+        }
+        kept += answered;
+    }
+    k->n_futures = kept;
 }
 
 static int by_value(const void *a, const void *b)
@@ -108,15 +151,20 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Regret against the other candidates, and the tail. Sorts the scores at the end. */
+/* Means, regret against the other candidates, and the tail. Sorts the scores at the end. */
 static void compare(candidates *k)
 {
     for (int i = 0; i < k->n_futures; i++) {
         double best = INFINITY;
         for (size_t c = 0; c < k->n; c++)
             best = fmin(best, k->list[c].score[i]);
-        for (size_t c = 0; c < k->n; c++)
-            k->list[c].row.regret_max = fmax(k->list[c].row.regret_max, k->list[c].score[i] - best);
+        for (size_t c = 0; c < k->n; c++) {
+            loam_robust_candidate *row = &k->list[c].row;
+            row->cost_mean += k->list[c].cost[i] / k->n_futures;
+            row->served_mean += k->list[c].served[i] / k->n_futures;
+            row->score_mean += k->list[c].score[i] / k->n_futures;
+            row->regret_max = fmax(row->regret_max, k->list[c].score[i] - best);
+        }
     }
     for (size_t c = 0; c < k->n; c++) {
         qsort(k->list[c].score, (size_t)k->n_futures, sizeof(double), by_value);
@@ -161,8 +209,10 @@ static loam_status run(candidates *k, loam_plan **out, loam_err *err)
         return LOAM_OK;
     }
     k->unserved_usd = loam_unserved_usd(k->o, k->list[0].plan);
-    for (size_t c = 0; c < k->n; c++)
-        LOAM_TRY(try_candidate(k, &k->list[c], err));
+    LOAM_TRY(try_candidates(k, err));
+    keep_answered(k);
+    if (!k->n_futures)
+        LOAM_FAIL(err, TIMEOUT, "no future was answered in time: give the plan more of it (--time)");
     compare(k);
     return choose(k, out, err);
 }
