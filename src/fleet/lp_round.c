@@ -11,7 +11,7 @@
 static const double WHOLE = 1e-6;
 
 /* MAX_ROUNDS: relaxations of one dive. */
-enum { MAX_ROUNDS = 200, MAX_FAILURES = 400, SMALL_BATCH = 4 };
+enum { MAX_ROUNDS = 200, MAX_FAILURES = 300, SMALL_BATCH = 4, MAX_ALONE = 12 };
 /* A decision that costs this share of the gap is worth a look at the other way. */
 static const double LOOK = 0.1;
 
@@ -90,19 +90,36 @@ static loam_lp_outcome decide_batch(dive *d, int n, int n_switches, bool contrar
     return outcome;
 }
 
+/* One candidate alone, the preferred way and then the other; then the next candidate. */
+static bool step_alone(dive *d, int n_switches)
+{
+    size_t mark = d->b.n_changes;
+    int n = n_switches ? n_switches : d->n_found;
+    for (int i = 0; i < n && i < MAX_ALONE; i++)
+        for (int contrary = 0; contrary < 2; contrary++) {
+            const candidate *c = &d->found[i];
+            if (loam_lp_search_over(d->s) || ++d->n_failures > MAX_FAILURES)
+                return false;
+            if (decide(d, c, i < n_switches, contrary) && decide_batch(d, 0, 0, false) == LOAM_LP_OUTCOME_OPTIMAL)
+                return true;
+            loam_lp_bounds_undo(&d->b, mark);
+        }
+    return false;
+}
+
 /* One step down: a batch is decided, smaller after each failure. False: this way leads nowhere. */
 static bool step(dive *d, int batch, int n_switches)
 {
     size_t mark = d->b.n_changes;
-    for (;;) {
-        loam_lp_outcome outcome = decide_batch(d, batch, n_switches, batch == 1 && d->n_failures > 0);
+    for (; batch > 1; batch = batch > 4 ? batch / 4 : 1) {
+        loam_lp_outcome outcome = decide_batch(d, batch, n_switches, false);
         if (outcome == LOAM_LP_OUTCOME_OPTIMAL)
             return true;
+        loam_lp_bounds_undo(&d->b, mark);
         if (outcome != LOAM_LP_OUTCOME_INFEASIBLE || ++d->n_failures > MAX_FAILURES || loam_lp_search_over(d->s))
             return false;
-        loam_lp_bounds_undo(&d->b, mark);
-        batch = batch > 4 ? batch / 4 : 1;
     }
+    return step_alone(d, n_switches);
 }
 
 /* One switch, looked at both ways when the first costs much. */
