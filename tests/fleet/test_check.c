@@ -640,6 +640,32 @@ static void unreadable(void **state)
     hand_deinit(&h);
 }
 
+/* The solver, by its own words, agrees: its plan of the same scenario has nothing to complain about. */
+static void solved_plan(void **state)
+{
+    (void)state;
+    hand h;
+    hand_init(&h);
+    loam_err err = LOAM_ERR_INIT;
+    loam_plan *p = NULL;
+    if (loam_plan_solve(&h.k.s, &(loam_plan_options){.time_s = 60}, &p, &err) != LOAM_OK)
+        fail_msg("%s", err.msg);
+    assert_true(p->n_orders > 0 && p->n_rents > 0 && p->n_training > 0 && p->n_miss > 0);
+    loam_buf json;
+    loam_buf_init(&json, 1 << 24);
+    assert_true(loam_plan_json(&h.k.s, p, &json));
+    json_decref(h.json);
+    h.json = json_loadb(json.data, json.len, 0, NULL);
+    assert_non_null(h.json);
+    expect_clean(&h);
+    /* and it is no worse than the plan made by hand, which serves as much */
+    assert_true(p->served_share >= (2 * 1 + 1 * 5.0 / 6 + 1 * 1) / 4 - 1e-3);
+    assert_true(p->cost.total <= h.cost.total);
+    loam_buf_deinit(&json);
+    loam_plan_free(p);
+    hand_deinit(&h);
+}
+
 #define TEST(name) cmocka_unit_test(name)
 
 int main(void)
@@ -706,6 +732,7 @@ int main(void)
         TEST(unknown_month),
         TEST(wrong_date),
         TEST(unreadable),
+        TEST(solved_plan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

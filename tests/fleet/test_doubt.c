@@ -405,6 +405,232 @@ static void moved(void **state)
     assert_true(share == 0);
 }
 
+/* ---- with the solver */
+
+static loam_plan *solve(const loam_scenario *s, bool relax)
+{
+    loam_err err = LOAM_ERR_INIT;
+    loam_plan *p = NULL;
+    loam_plan_options o = {.relax = relax, .gap = 1e-6};
+    if (loam_plan_solve(s, &o, &p, &err) != LOAM_OK)
+        fail_msg("%s", err.msg);
+    assert_int_equal(p->status, LOAM_PLAN_OPTIMAL);
+    return p;
+}
+
+/* What a linear plan costs by its objective is what a whole plan costs by its printed cost: the same money, counted by
+ * the program and by the checker. */
+static void objective_is_cost(void **state)
+{
+    (void)state;
+    static tiny k;
+    tiny_init(&k);
+    loam_err err = LOAM_ERR_INIT;
+    loam_plan *p = solve(&k.s, false), *linear = solve(&k.s, true);
+    double usd;
+    assert_true(p->n_orders > 0);
+    assert_int_equal(loam_linear_cost(&k.s, p, &usd, &err), LOAM_OK);
+    assert_true(fabs(usd / p->cost.total - 1) < 1e-6);
+    assert_int_equal(loam_linear_cost(&k.s, linear, &usd, &err), LOAM_OK);
+    assert_true(usd < p->cost.total);
+    loam_plan_free(p), loam_plan_free(linear);
+}
+
+/* In a future that is the scenario itself, the orders fare as the plan says; with rents free to be parts of servers it
+ * costs at most as much. */
+static void same_future_same_plan(void **state)
+{
+    (void)state;
+    static tiny k;
+    tiny_init(&k);
+    loam_err err = LOAM_ERR_INIT;
+    loam_plan *p = solve(&k.s, false);
+    loam_plan_options o = {.relax = true, .gap = 1e-6};
+    loam_drawn d;
+    double served, cost, stranded;
+    bool ok[2];
+    draw(&k, 1, 0, &d);
+    assert_int_equal(loam_future_stress(&d, p, &o, &served, &cost, &stranded, ok, &err), LOAM_OK);
+    assert_true(served >= p->served_share - 1e-6);
+    assert_true(cost <= p->cost.total * (1 + 1e-6));
+    assert_true(cost > 0.5 * p->cost.total);
+    assert_true(ok[CHAT] && !ok[CODE]); /* nothing runs `code` in the first month */
+    assert_true(stranded >= 0 && stranded < 8 * ASCEND_USD);
+    loam_drawn_free(&d);
+    loam_plan_free(p);
+}
+
+static loam_doubt_result *doubt(const tiny *k, const loam_plan *p, loam_doubt_options o)
+{
+    loam_err err = LOAM_ERR_INIT;
+    loam_doubt_result *d = NULL;
+    if (loam_doubt_run(&k->s, p, &o, &d, &err) != LOAM_OK)
+        fail_msg("%s", err.msg);
+    return d;
+}
+
+/* Whoever knows the future serves no less, and pays no more for it; twice the same seed gives the same bytes. */
+static void futures(void **state)
+{
+    (void)state;
+    static tiny k;
+    tiny_init(&k);
+    k.s.doubt = wild;
+    loam_plan *p = solve(&k.s, false);
+    const loam_doubt_options o = {.samples = 12, .seed = 5};
+    loam_doubt_result *a = doubt(&k, p, o), *b = doubt(&k, p, o);
+    assert_int_equal(a->n_futures + a->n_unanswered, 12);
+    assert_true(a->n_futures >= 10);
+    assert_memory_equal(a->futures, b->futures, a->n_futures * sizeof *a->futures);
+    bool differ = false;
+    for (size_t i = 0; i < a->n_futures; i++) {
+        const loam_future *f = &a->futures[i];
+        assert_true(f->best_served >= f->served - 1e-6);
+        assert_true(f->served > 0 && f->served <= 1 + 1e-9);
+        assert_true(f->regret >= 0);
+        if (f->best_served < f->served + 1e-6)
+            assert_true(f->best_cost <= f->cost * (1 + 1e-4));
+        differ = differ || f->served != a->futures[0].served;
+    }
+    assert_true(differ);
+    assert_true(a->served_p5 <= a->served_p50 && a->served_p50 <= a->served_p95);
+    assert_true(a->n_services == 2 && a->service_ok[CODE] == 0 && a->service_ok[CHAT] > 0);
+    assert_true(a->n_flips == 0);
+    loam_doubt_free(a), loam_doubt_free(b);
+    loam_plan_free(p);
+}
+
+static const loam_flip *flip_of(const loam_doubt_result *d, const char *what)
+{
+    for (size_t i = 0; i < d->n_flips; i++) {
+        if (!strcmp(d->flips[i].what, what))
+            return &d->flips[i];
+    }
+    fail_msg("no change '%s' was tried", what);
+    return NULL;
+}
+
+/* More money never serves less, a rule that is dropped never costs more, dearer is not cheaper. */
+static void flips(void **state)
+{
+    (void)state;
+    static tiny k;
+    tiny_init(&k);
+    k.budgets[1].usd = 3.5 * ASCEND_USD; /* too little for the least order of four: it binds */
+    k.supplies[0].min_order = 3;
+    loam_plan *p = solve(&k.s, false);
+    loam_doubt_result *d = doubt(&k, p, (loam_doubt_options){.flips = true, .plan = {.gap = 1e-6}});
+    double slack = 1e-4 * p->cost.total;
+    assert_true(flip_of(d, "price of 910B2 +25 %")->served <= p->served_share + 1e-6);
+    assert_true(flip_of(d, "price of 910B2 -25 %")->served >= p->served_share - 1e-6);
+    assert_true(flip_of(d, "budget first quarter +10 %")->served >= p->served_share - 1e-6);
+    assert_true(flip_of(d, "budget first quarter -10 %")->served <= p->served_share + 1e-6);
+    assert_true(flip_of(d, "rent of cloud-south +25 %")->cost >= p->cost.total - slack);
+    assert_true(flip_of(d, "rent of cloud-south -25 %")->cost <= p->cost.total + slack);
+    assert_true(flip_of(d, "power of all sites +20 %")->served >= p->served_share - 1e-6);
+    static const char *const dropped[] = {"without share rule domestic", "without share rule not too many H20",
+                                          "without data rule at home", "without data rule weights at home",
+                                          "without export rule R23.a1"};
+    for (size_t i = 0; i < sizeof dropped / sizeof *dropped; i++) {
+        const loam_flip *f = flip_of(d, dropped[i]);
+        assert_true(f->feasible && f->served >= p->served_share - 1e-6);
+        assert_true(f->served > p->served_share + 1e-6 || f->cost <= p->cost.total + slack);
+    }
+    for (size_t i = 0; i < d->n_flips; i++)
+        assert_true(d->flips[i].moved >= 0 && d->flips[i].moved <= 1);
+    assert_true(flip_of(d, "demand -20 %")->cost < p->cost.total);
+    loam_doubt_free(d);
+    loam_plan_free(p);
+}
+
+/* Linear changes tell the same story about a plan whose search had ended early. */
+static void flips_by_linear_programs(void **state)
+{
+    (void)state;
+    static tiny k;
+    tiny_init(&k);
+    loam_plan *p = solve(&k.s, false);
+    p->status = LOAM_PLAN_LIMIT;
+    loam_doubt_result *d = doubt(&k, p, (loam_doubt_options){.flips = true});
+    assert_true(flip_of(d, "demand -20 %")->cost < p->cost.total);
+    assert_true(flip_of(d, "demand +20 %")->cost > p->cost.total);
+    assert_true(flip_of(d, "price of 910B2 +25 %")->cost > p->cost.total);
+    assert_true(fabs(flip_of(d, "without data rule weights at home")->cost / p->cost.total - 1) < 1e-3);
+    loam_doubt_free(d);
+    loam_plan_free(p);
+}
+
+/* Demand that may double, and what is unserved very dear: the orders are not those of the median. What comes out is a
+ * plan of the scenario that the checker accepts. */
+static void robust(void **state)
+{
+    (void)state;
+    static tiny k;
+    tiny_init(&k);
+    k.s.doubt.demand_sigma = 0.6;
+    k.s.doubt.demand_common = 1;
+    k.s.n_rents = 1; /* in the north there is nothing to rent: too little is too little */
+    loam_err err = LOAM_ERR_INIT;
+    loam_plan *p = NULL;
+    loam_robust_candidate *table = NULL;
+    size_t n;
+    loam_doubt_options o = {.samples = 8, .seed = 2};
+    if (loam_plan_compare_robust(&k.s, &o, &p, &table, &n, &err) != LOAM_OK)
+        fail_msg("%s", err.msg);
+    assert_int_equal(n, 4);
+    const loam_robust_candidate *chosen = NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (table[i].chosen)
+            chosen = &table[i];
+    }
+    assert_non_null(chosen);
+    for (size_t i = 0; i < n; i++) {
+        assert_true(chosen->score_mean <= table[i].score_mean);
+        assert_true(table[i].regret_max >= 0 && table[i].served_mean <= 1 + 1e-9);
+    }
+    assert_true(chosen->served_mean >= table[0].served_mean - 1e-9);
+    assert_string_equal(table[0].what, "nominal");
+    loam_buf json, report;
+    int violations = -1;
+    loam_buf_init(&json, 1 << 24), loam_buf_init(&report, 1 << 20);
+    assert_true(loam_plan_json(&k.s, p, &json));
+    assert_int_equal(loam_plan_check(&k.s, json.data, json.len, &report, &violations, &err), LOAM_OK);
+    if (violations)
+        fail_msg("%s", loam_buf_text(&report));
+    loam_buf_deinit(&json), loam_buf_deinit(&report);
+    loam_plan_free(p);
+    free(table);
+}
+
+static bool stop(void *arg, const char *stage, double incumbent, double bound)
+{
+    (void)incumbent, (void)bound;
+    *(bool *)arg = strstr(stage, "future 1 of 3") != NULL;
+    return false;
+}
+
+static void wrong_questions(void **state)
+{
+    (void)state;
+    static tiny k;
+    tiny_init(&k);
+    loam_err err = LOAM_ERR_INIT;
+    loam_doubt_result *d = NULL;
+    loam_plan none = {.status = LOAM_PLAN_INFEASIBLE};
+    assert_int_equal(loam_doubt_run(&k.s, &none, &(loam_doubt_options){.samples = 1}, &d, &err), LOAM_STATUS_INVALID);
+    none.status = LOAM_PLAN_OPTIMAL;
+    assert_int_equal(loam_doubt_run(&k.s, &none, &(loam_doubt_options){.samples = -1}, &d, &err), LOAM_STATUS_INVALID);
+    assert_null(d);
+    /* whoever says stop gets no half of an answer */
+    bool told = false;
+    loam_plan *p = solve(&k.s, false);
+    loam_doubt_options o = {.samples = 3, .plan = {.progress = stop, .arg = &told}};
+    loam_status status = loam_doubt_run(&k.s, p, &o, &d, &err);
+    assert_true(status == LOAM_STATUS_CANCELLED || (status == LOAM_OK && !told)); /* too fast to be stopped */
+    loam_doubt_free(d);
+    loam_plan_free(p);
+}
+
 #define TEST(name) cmocka_unit_test(name)
 
 int main(void)
@@ -423,6 +649,13 @@ int main(void)
         TEST(carried_barred),
         TEST(quantiles),
         TEST(summary),
+        TEST(objective_is_cost),
+        TEST(same_future_same_plan),
+        TEST(futures),
+        TEST(flips),
+        TEST(flips_by_linear_programs),
+        TEST(robust),
+        TEST(wrong_questions),
         TEST(moved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
