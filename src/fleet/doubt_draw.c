@@ -3,7 +3,7 @@
  *
  *   demand   exp(σ·(√c·z + √(1−c)·z_i)) for service i: the scenario's figure is the median, c the common part
  *   prices   exp(σ·z_c) for chip c, for what is bought; another for all offers that rent it
- *   power    min(1, exp(σ·z_r)) for region r: a site may get less than was promised, never more
+ *   power    exp(σ·z_r) on the price of electricity in region r, all its tariffs
  *   speed    exp(σ·z_c) on what chip c does
  *   supply   each supply is late by late_months with late_probability, in all its deliveries
  *   rules    each event happens with its own probability; then its rule counts in its months */
@@ -108,6 +108,22 @@ bool loam_drawn_power(loam_drawn *d, int region, double factor)
         return false;
     for (int t = 0; t < LOAM_FLEET_MAX_MONTHS; t++)
         regions[region].power_kw[t] *= factor;
+    d->s.regions = regions;
+    return true;
+}
+
+bool loam_drawn_tariff(loam_drawn *d, int region, double factor)
+{
+    loam_region *regions = own(d, d->s.regions, d->s.n_regions, sizeof *regions);
+    if (!regions)
+        return false;
+    loam_region *r = &regions[region];
+    r->usd_per_kwh *= factor;
+    r->tariffs = own(d, r->tariffs, r->n_tariffs, sizeof *r->tariffs);
+    if (!r->tariffs)
+        return false;
+    for (size_t i = 0; i < r->n_tariffs; i++)
+        r->tariffs[i].usd_per_kwh *= factor;
     d->s.regions = regions;
     return true;
 }
@@ -218,8 +234,7 @@ static bool draw_chips(loam_drawn *d, const loam_doubt *doubt, unsigned long see
 static bool draw_rest(loam_drawn *d, const loam_doubt *doubt, unsigned long seed, unsigned long first)
 {
     for (size_t r = 0; r < d->s.n_regions; r++) {
-        double power = exp(doubt->power_sigma * loam_draw_normal(seed, first + POWER, r));
-        if (power < 1 && !loam_drawn_power(d, (int)r, power))
+        if (!loam_drawn_tariff(d, (int)r, exp(doubt->power_sigma * loam_draw_normal(seed, first + POWER, r))))
             return false;
     }
     for (size_t u = 0; u < d->s.n_supplies; u++) {

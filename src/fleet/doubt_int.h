@@ -28,6 +28,7 @@ bool loam_drawn_demand(loam_drawn *d, int service, double factor);
 bool loam_drawn_chip(loam_drawn *d, int chip, double price_factor, double scale_factor);
 bool loam_drawn_rent(loam_drawn *d, int offer, double factor);
 bool loam_drawn_power(loam_drawn *d, int region, double factor);
+bool loam_drawn_tariff(loam_drawn *d, int region, double factor);
 bool loam_drawn_budget(loam_drawn *d, int budget, double factor);
 bool loam_drawn_late(loam_drawn *d, int supply, int months);
 bool loam_drawn_without_share(loam_drawn *d, int share);
