@@ -514,25 +514,25 @@ static void flips(void **state)
     (void)state;
     static tiny k;
     tiny_init(&k);
-    k.budgets[1].usd = 3.5 * ASCEND_USD; /* too little for the least order of four: it binds */
+    k.budgets[1].usd = 3.5 * ASCEND_USD; /* of three servers and a half: it binds */
     k.supplies[0].min_order = 3;
     loam_plan *p = solve(&k.s, false);
-    loam_doubt_result *d = doubt(&k, p, (loam_doubt_options){.flips = true, .plan = {.gap = 1e-6}});
-    double slack = 1e-4 * p->cost.total;
-    assert_true(flip_of(d, "price of 910B2 +25 %")->served <= p->served_share + 1e-6);
-    assert_true(flip_of(d, "price of 910B2 -25 %")->served >= p->served_share - 1e-6);
-    assert_true(flip_of(d, "budget first quarter +10 %")->served >= p->served_share - 1e-6);
-    assert_true(flip_of(d, "budget first quarter -10 %")->served <= p->served_share + 1e-6);
+    loam_doubt_result *d = doubt(&k, p, (loam_doubt_options){.flips = true, .plan = {.gap = 1e-3}});
+    double slack = 2e-3 * p->cost.total, little = 1e-3 * (1 - p->served_share) + 1e-6; /* the gaps */
+    assert_true(flip_of(d, "price of 910B2 +25 %")->served <= p->served_share + little);
+    assert_true(flip_of(d, "price of 910B2 -25 %")->served >= p->served_share - little);
+    assert_true(flip_of(d, "budget first quarter +10 %")->served >= p->served_share - little);
+    assert_true(flip_of(d, "budget first quarter -10 %")->served <= p->served_share + little);
     assert_true(flip_of(d, "rent of cloud-south +25 %")->cost >= p->cost.total - slack);
     assert_true(flip_of(d, "rent of cloud-south -25 %")->cost <= p->cost.total + slack);
-    assert_true(flip_of(d, "power of all sites +20 %")->served >= p->served_share - 1e-6);
+    assert_true(flip_of(d, "power of all sites +20 %")->served >= p->served_share - little);
     static const char *const dropped[] = {"without share rule domestic", "without share rule not too many H20",
                                           "without data rule at home", "without data rule weights at home",
                                           "without export rule R23.a1"};
     for (size_t i = 0; i < sizeof dropped / sizeof *dropped; i++) {
         const loam_flip *f = flip_of(d, dropped[i]);
-        assert_true(f->feasible && f->served >= p->served_share - 1e-6);
-        assert_true(f->served > p->served_share + 1e-6 || f->cost <= p->cost.total + slack);
+        assert_true(f->feasible && f->served >= p->served_share - little);
+        assert_true(f->served > p->served_share + little || f->cost <= p->cost.total + slack);
     }
     for (size_t i = 0; i < d->n_flips; i++)
         assert_true(d->flips[i].moved >= 0 && d->flips[i].moved <= 1);

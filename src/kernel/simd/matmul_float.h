@@ -23,8 +23,8 @@ INLINE void float_tile(loam_dtype t, const int R, const uint8_t *const col[PAIRS
     if (t == LOAM_DTYPE_BF16) {
         for (int64_t i = 0; i < k / 2; i++) {
             vf w[PAIRS], w2[PAIRS];
-            if (R <= 4) /* few rows wait for memory */
-                __builtin_prefetch(col[0] + i * 64 + 2048);
+            if (R <= FEW_ROWS)
+                ask_ahead(col[0] + i * 64, 1);
             for (int v = 0; v < PAIRS; v++) {
                 w[v] = vf_bf16_even((const uint16_t *)col[v] + i * 32);
                 w2[v] = vf_bf16_odd((const uint16_t *)col[v] + i * 32);
@@ -49,6 +49,8 @@ INLINE void float_tile(loam_dtype t, const int R, const uint8_t *const col[PAIRS
     }
     for (int64_t i = 0; i < k; i++) {
         vf w[PAIRS];
+        if (R <= FEW_ROWS)
+            ask_ahead(col[0] + i * (t == LOAM_DTYPE_F32 ? 64 : 32), 1);
         for (int v = 0; v < PAIRS; v++)
             w[v] = t == LOAM_DTYPE_F32 ? vf_load((const float *)col[v] + i * 16)
                                        : vf_from_f16((const uint16_t *)col[v] + i * 16);

@@ -125,6 +125,8 @@ INLINE void super_direct_rows(qformat f, const int R, const loam_packed *w, cons
                 sum[r][v] = vk_zero();
         for (int64_t b = b0; b < b0 + SUPER_BLOCKS; b++) {
             const uint8_t *low = group + b * 256, *high = group + w->high_at + b * 64 * f.high_bits;
+            ask_ahead(low, f.low_bits);
+            ask_ahead(high, f.high_bits);
             for (int v = 0; v < NV; v++) {
                 kdot d[FEW_ROWS][2];
                 vk s[2];
