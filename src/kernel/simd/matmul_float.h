@@ -80,6 +80,8 @@ INLINE void float_one_row(loam_dtype t, const loam_packed *w, int64_t g0, int64_
         if (t == LOAM_DTYPE_BF16) {
             for (int64_t i = 0; i < w->k / 2; i++) {
                 vf a = vf_set1(x[2 * i]), b = vf_set1(x[2 * i + 1]);
+                for (int v = 0; v < WIDE; v += NV)
+                    ask_ahead(col[v] + i * 64, 1);
                 for (int v = 0; v < WIDE; v++)
                     sum[v] = vf_fma(a, vf_bf16_even((const uint16_t *)col[v] + i * 32), sum[v]);
                 for (int v = 0; v < WIDE; v++)
@@ -90,6 +92,8 @@ INLINE void float_one_row(loam_dtype t, const loam_packed *w, int64_t g0, int64_
         } else {
             for (int64_t i = 0; i < w->k; i++) {
                 vf a = vf_set1(x[i]);
+                for (int v = 0; v < WIDE; v += NV)
+                    ask_ahead(col[v] + i * (t == LOAM_DTYPE_F32 ? 64 : 32), 1);
                 for (int v = 0; v < WIDE; v++)
                     sum[v] = vf_fma(a,
                                     t == LOAM_DTYPE_F32 ? vf_load((const float *)col[v] + i * 16)
