@@ -160,7 +160,7 @@ loam_figure loam_figure_of(double x, const char *unit)
     if (!*unit)
         return loam_figure_count(x);
     loam_figure n = fabs(x) >= 1e6 ? loam_figure_scaled(x) : loam_figure_count(x), f;
-    snprintf(f.text, sizeof f.text, "%.24s %.14s", n.text, unit);
+    snprintf(f.text, sizeof f.text, "%.20s %.18s", n.text, unit);
     return f;
 }
 
