@@ -34,17 +34,15 @@ static const loam_plan_group *group_of(const loam_program *p, int lp)
     return NULL;
 }
 
-/* "1.2 bn", "3.4 M", "12". */
+/* "1.2 bn", "3.4 M", "4360", "1.2". */
 static void amount(char *out, size_t size, double x)
 {
     if (x >= 1e9)
         snprintf(out, size, "%.3g bn", x / 1e9);
     else if (x >= 1e6)
         snprintf(out, size, "%.3g M", x / 1e6);
-    else if (x >= 1e4)
-        snprintf(out, size, "%.0f", x);
     else
-        snprintf(out, size, "%.3g", x);
+        snprintf(out, size, x >= 100 ? "%.0f" : "%.3g", x);
 }
 
 /* A repair as a sentence. */
@@ -58,12 +56,14 @@ static void repair_text(const loam_program *p, const struct loam_lp_repair *r, c
         if (!g)
             continue;
         amount(n, sizeof n, r->relax[i].amount * g->scale);
-        const char *how = g->kind == LOAM_GROUP_DEMAND     ? "leave unserved of the"
-                          : g->kind == LOAM_GROUP_TRAINING ? "give up the"
-                          : g->kind == LOAM_GROUP_SHARE    ? "fall short of the"
-                                                           : "raise the";
-        len +=
-            (size_t)snprintf(out + len, size - len, "%s%s %s by %s %s", len ? " and " : "", how, g->name, n, g->unit);
+        const char *join = !len ? "" : i + 1 < r->n ? ", " : " and ";
+        if (g->kind == LOAM_GROUP_TRAINING)
+            len += (size_t)snprintf(out + len, size - len, "%sgive up the %s", join, g->name);
+        else if (g->kind == LOAM_GROUP_DEMAND)
+            len += (size_t)snprintf(out + len, size - len, "%sleave %s %% of the %s unserved", join, n, g->name);
+        else
+            len += (size_t)snprintf(out + len, size - len, "%s%s the %s by %s %s", join,
+                                    g->kind == LOAM_GROUP_SHARE ? "fall short of" : "raise", g->name, n, g->unit);
     }
 }
 

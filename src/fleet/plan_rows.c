@@ -1,4 +1,5 @@
 /* The rows of the program: what must hold, each under the name of the limit that it belongs to; and the two goals. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -213,7 +214,8 @@ static void demand_rows(loam_program *p, int v)
     int R = (int)s->n_regions, C = (int)s->n_chips, O = (int)s->n_origins;
     char name[200];
     snprintf(name, sizeof name, "demand for %s", s->services[v].name);
-    int g = group(p, LOAM_GROUP_DEMAND, v, name, "requests/s", 1, p->demand_total[v] / (s->months * s->blocks));
+    /* broken by so many hundredths of all that is asked for */
+    int g = group(p, LOAM_GROUP_DEMAND, v, name, "%", 100 / fmax(p->demand_total[v], 1e-9), p->demand_total[v]);
     for (int t = 0; t < s->months; t++)
         for (int b = 0; b < s->blocks; b++) {
             for (int o = 0; o < O; o++) {
@@ -407,13 +409,16 @@ static double measure(const loam_scenario *s, loam_measure m, const loam_order_c
 
 static void share_rows(loam_program *p)
 {
-    static const char *const units[] = {"M USD", "chips", "thousand TPP", "kW"};
+    static const struct {
+        const char *unit;
+        double scale;
+    } units[] = {{"USD", 1 / LOAM_FLEET_MONEY}, {"chips", 1}, {"TPP", 1000}, {"kW", 1}};
     const loam_scenario *s = p->s;
     for (size_t i = 0; i < s->n_shares; i++) {
         const loam_share *h = &s->shares[i];
         char name[200];
         snprintf(name, sizeof name, "share rule %s", h->name);
-        int g = group(p, LOAM_GROUP_SHARE, (int)i, name, units[h->measure], 1, 1000);
+        int g = group(p, LOAM_GROUP_SHARE, (int)i, name, units[h->measure].unit, units[h->measure].scale, 1000);
         for (int t = 0; t < s->months; t += h->each_period ? s->order_every : s->months) {
             int least = h->min > 0 ? loam_lp_row(p->lp, 0, INFINITY, g) : -1;
             int most = h->max < 1 ? loam_lp_row(p->lp, -INFINITY, 0, g) : -1;

@@ -47,7 +47,7 @@ void loam_page_answer(loam_page *g)
     loam_words_answer(g->s, p, g->m, &g->line);
     loam_page_line(g, "<p class=\"answer\">", "</p>\n");
     if (!fits) {
-        put_list(g, "ul", "These cannot hold together", p->conflict, p->n_conflict);
+        put_list(g, "ul", loam_words_conflict(p), p->conflict, p->n_conflict);
         put_list(g, "ol", "Any one of these would do", p->repairs, p->n_repairs);
         loam_page_end_section(g, "The conflict is an irreducible set of named rules: leave out any one of them and the "
                                  "rest can hold. Each repair is a cheapest relaxation: the rules are made elastic, the "

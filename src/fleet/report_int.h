@@ -62,6 +62,8 @@ int loam_plan_run_done(const loam_scenario *s, const loam_plan *p, int training,
 size_t loam_doubt_top_flips(const loam_plan *p, const loam_doubt_result *d, size_t max, size_t *out);
 
 /* Sentences, without an end of line. */
+/* What stands over the names of a conflict, without a colon. */
+const char *loam_words_conflict(const loam_plan *p);
 void loam_words_status(const loam_plan *p, loam_buf *out);
 void loam_words_answer(const loam_scenario *s, const loam_plan *p, const loam_fleet_sums *m, loam_buf *out);
 void loam_words_limit(const loam_plan *p, const loam_plan_limit *l, loam_buf *out);

@@ -330,7 +330,9 @@ void loam_report_text(const loam_scenario *s, const loam_plan *p, const loam_dou
     }
     put_title(&v);
     if (p->status == LOAM_PLAN_INFEASIBLE) {
-        put_list(&v, "These cannot hold together:", p->conflict, p->n_conflict, false);
+        char head[160];
+        snprintf(head, sizeof head, "%s:", loam_words_conflict(p));
+        put_list(&v, head, p->conflict, p->n_conflict, false);
         put_list(&v, "Any one of these would do:", p->repairs, p->n_repairs, true);
     } else {
         put_purchases(&v);

@@ -13,10 +13,18 @@ static void put_things(double n, const char *one, const char *many, loam_buf *ou
     loam_buf_printf(out, "%s %s", loam_figure_count(n).text, n == 1 ? one : many);
 }
 
+const char *loam_words_conflict(const loam_plan *p)
+{
+    return p->n_conflict == 1
+               ? "What is there, can be rented and can arrive in time is not enough for this, whatever the "
+                 "other limits"
+               : "These cannot hold together";
+}
+
 void loam_words_status(const loam_plan *p, loam_buf *out)
 {
     if (p->status == LOAM_PLAN_INFEASIBLE) {
-        loam_buf_str(out, "nothing fits: the rules below cannot hold together");
+        loam_buf_str(out, "nothing fits: what is asked for below cannot be had");
         return;
     }
     double gap = fmax(0, p->gap);
@@ -90,7 +98,7 @@ void loam_words_answer(const loam_scenario *s, const loam_plan *p, const loam_fl
     if (p->status == LOAM_PLAN_INFEASIBLE) {
         loam_buf_str(out, "No plan keeps all the rules. ");
         if (p->n_conflict) {
-            loam_buf_str(out, "What cannot hold together: ");
+            loam_buf_printf(out, "%s: ", loam_words_conflict(p));
             for (size_t i = 0; i < p->n_conflict; i++)
                 loam_buf_printf(out, "%s%s", i ? i + 1 < p->n_conflict ? ", " : " and " : "", p->conflict[i]);
             loam_buf_str(out, ". ");
