@@ -95,7 +95,7 @@ static loam_status explain(loam_program *p, loam_plan *plan, const loam_lp_optio
     return LOAM_OK;
 }
 
-/* First goal: the least unserved. *unserved is what the second goal may not exceed, in hundredths. */
+/* First goal: the least unserved. */
 static loam_status solve_served(loam_program *p, loam_plan *plan, double time_s, loam_lp_result *r, loam_err *err)
 {
     stage g = {p->o, "most served"};
@@ -122,68 +122,118 @@ static loam_status solve_cost(loam_program *p, double unserved, double time_s, c
     return loam_lp_solve(p->lp, &o, r, err);
 }
 
-/* Both goals. Most plans can serve everything: that is tried first, so that the first goal needs no search of its own.
- */
+/* Servers that a solution orders and rents. */
+static double servers_of(const loam_program *p, const loam_lp_result *r)
+{
+    double n = 0;
+    for (size_t i = 0; i < p->n_orders; i++)
+        n += r->x[p->orders[i].col];
+    for (size_t i = 0; i < p->n_rents; i++)
+        n += r->x[p->rents[i].col];
+    return n;
+}
+
+/* What is unserved is itself known only within the gap: as much room is left for the cost. */
+static double room(const loam_program *p, double unserved)
+{
+    return unserved * (1 + (p->o->gap > 0 ? p->o->gap : 0.005)) + 1e-6;
+}
+
+/* Goals one after the other: r is the plan, served the solution whose duals tell what limits are worth when something
+ * stays unserved. */
+typedef struct goals {
+    loam_lp_result r, served;
+    double unserved, cost_bound;
+    bool first_only; /* the second goal ran out of time: the first one's plan stands */
+} goals;
+
+/* The relaxation of the first goal tells what nothing can beat. Where it serves everything, or where there are so many
+ * servers that whole ones make no difference, the second goal is solved within the gap of that at once; the first needs
+ * no search of its own. False: that was not possible. */
+enum { MANY_SERVERS = 1000 };
+static loam_status solve_directly(loam_program *p, loam_plan *plan, double time_s, goals *g, bool *done, loam_err *err)
+{
+    stage stage_of = {p->o, "most served"};
+    loam_lp_options quick = lp_options(p->o, &stage_of, time_s);
+    quick.relax = true;
+    *done = false;
+    loam_program_goal_served(p);
+    LOAM_TRY(loam_lp_solve(p->lp, &quick, &g->served, err));
+    if (!g->served.has_x)
+        return LOAM_OK;
+    g->unserved = g->served.objective > 0 ? g->served.objective : 0;
+    plan->served_bound = 1 - g->unserved / 100;
+    bool all = g->unserved < 1e-7;
+    if (!all && servers_of(p, &g->served) < MANY_SERVERS)
+        return LOAM_OK;
+    LOAM_TRY(solve_cost(p, all ? 1e-7 : room(p, g->unserved), all ? time_s : time_s / 2, NULL, &g->r, err));
+    *done = g->r.has_x;
+    return LOAM_OK;
+}
+
+static loam_status solve_in_turn(loam_program *p, loam_plan *plan, double time_s, double end_s, goals *g, loam_err *err)
+{
+    loam_lp_result_deinit(&g->r);
+    loam_lp_result_deinit(&g->served);
+    loam_lp_row_bounds(p->lp, p->served_row, -INFINITY, INFINITY);
+    LOAM_TRY(solve_served(p, plan, time_s / 2, &g->served, err));
+    if (!g->served.has_x)
+        return LOAM_OK;
+    g->unserved = g->served.objective;
+    double left = end_s - loam_clock_s();
+    LOAM_TRY(solve_cost(p, room(p, g->unserved), left > time_s / 4 ? left : time_s / 4, g->served.x, &g->r, err));
+    if (!g->r.has_x) {
+        g->cost_bound = g->r.bound;
+        loam_lp_result_deinit(&g->r);
+        g->r = g->served;
+        g->served = (loam_lp_result){0};
+        g->first_only = true;
+    }
+    return LOAM_OK;
+}
+
+static loam_status finish(loam_program *p, loam_plan *plan, double time_s, const goals *g, loam_err *err)
+{
+    const loam_lp_result *r = &g->r;
+    if (r->has_x) {
+        plan->status = r->status == LOAM_LP_OPTIMAL && !g->first_only ? LOAM_PLAN_OPTIMAL : LOAM_PLAN_LIMIT;
+        plan->gap = r->gap;
+        plan->bound = r->bound / LOAM_FLEET_MONEY;
+        plan->objective = r->objective / LOAM_FLEET_MONEY;
+        LOAM_TRY(loam_program_read(p, r,
+                                   g->unserved <= 1e-5 ? NULL
+                                   : g->first_only     ? r->row_dual
+                                                       : g->served.row_dual,
+                                   plan, err));
+        if (g->first_only) {
+            plan->objective = plan->cost.total;
+            plan->bound = g->cost_bound / LOAM_FLEET_MONEY;
+            plan->gap = plan->objective > 0 ? (plan->objective - plan->bound) / plan->objective : 0;
+        }
+        return LOAM_OK;
+    }
+    if (r->status == LOAM_LP_INFEASIBLE || g->served.status == LOAM_LP_INFEASIBLE) {
+        stage stage_of = {p->o, "what conflicts"};
+        loam_lp_options o = lp_options(p->o, &stage_of, time_s);
+        return explain(p, plan, &o, err);
+    }
+    LOAM_FAIL(err, TIMEOUT, "no plan was found within %.0f s: give it more time (--time) or order less often", time_s);
+}
+
 static loam_status solve(loam_program *p, loam_plan *plan, bool serve_all, double time_s, loam_err *err)
 {
     double start_s = loam_clock_s();
-    loam_lp_result r = {0}, served = {0};
-    loam_status status = LOAM_OK;
-    double unserved = 0, cost_bound = 0;
-    bool all = serve_all, first_only = false;
-    if (!all) { /* can the relaxation serve everything? */
-        loam_lp_options quick = {.gap = 1e-4, .time_s = time_s, .relax = true};
-        loam_program_goal_served(p);
-        status = loam_lp_solve(p->lp, &quick, &served, err);
-        all = status == LOAM_OK && served.has_x && served.objective < 1e-7;
-        if (status == LOAM_OK && served.has_x)
-            plan->served_bound = 1 - served.objective / 100;
-        loam_lp_result_deinit(&served);
-    }
-    plan->served_share = plan->served_bound = all ? 1 : plan->served_bound;
-    if (status == LOAM_OK && all)
-        status = solve_cost(p, 1e-7, time_s, NULL, &r, err);
-    if (status == LOAM_OK && !serve_all && !(all && r.has_x)) {
-        loam_lp_result_deinit(&r);
-        loam_lp_row_bounds(p->lp, p->served_row, -INFINITY, INFINITY);
-        status = solve_served(p, plan, time_s / 2, &served, err);
-        if (status == LOAM_OK && served.has_x) {
-            /* what is unserved is itself known only within the gap: as much room is left for the cost */
-            unserved = served.objective * (1 + (p->o->gap > 0 ? p->o->gap : 0.005)) + 1e-6;
-            double left = time_s - (loam_clock_s() - start_s);
-            status = solve_cost(p, unserved, left > time_s / 4 ? left : time_s / 4, served.x, &r, err);
-            if (status == LOAM_OK && !r.has_x) { /* the second goal ran out of time: the first one's plan stands */
-                cost_bound = r.bound;
-                loam_lp_result_deinit(&r);
-                r = served;
-                served = (loam_lp_result){0};
-                first_only = true;
-            }
-        }
-    }
-    if (status == LOAM_OK && r.has_x) {
-        plan->status = r.status == LOAM_LP_OPTIMAL ? LOAM_PLAN_OPTIMAL : LOAM_PLAN_LIMIT;
-        plan->gap = r.gap;
-        plan->bound = r.bound / LOAM_FLEET_MONEY;
-        plan->objective = r.objective / LOAM_FLEET_MONEY;
-        status = loam_program_read(p, &r, unserved > 1e-5 ? served.row_dual : NULL, plan, err);
-        if (first_only) {
-            plan->status = LOAM_PLAN_LIMIT;
-            plan->objective = plan->cost.total;
-            plan->bound = cost_bound / LOAM_FLEET_MONEY;
-            plan->gap = plan->objective > 0 ? (plan->objective - plan->bound) / plan->objective : 0;
-        }
-    } else if (status == LOAM_OK && (r.status == LOAM_LP_INFEASIBLE || served.status == LOAM_LP_INFEASIBLE)) {
-        stage g = {p->o, "what conflicts"};
-        loam_lp_options o = lp_options(p->o, &g, time_s);
-        status = explain(p, plan, &o, err);
-    } else if (status == LOAM_OK) {
-        status =
-            loam_err_set(err, LOAM_STATUS_TIMEOUT, __FILE__, __LINE__,
-                         "no plan was found within %.0f s: give it more time (--time) or order less often", time_s);
-    }
-    loam_lp_result_deinit(&r);
-    loam_lp_result_deinit(&served);
+    goals g = {0};
+    bool done = false;
+    plan->served_share = plan->served_bound = 1;
+    loam_status status =
+        serve_all ? solve_cost(p, 1e-7, time_s, NULL, &g.r, err) : solve_directly(p, plan, time_s, &g, &done, err);
+    if (status == LOAM_OK && !serve_all && !done)
+        status = solve_in_turn(p, plan, time_s, start_s + time_s, &g, err);
+    if (status == LOAM_OK)
+        status = finish(p, plan, time_s, &g, err);
+    loam_lp_result_deinit(&g.r);
+    loam_lp_result_deinit(&g.served);
     plan->seconds = loam_clock_s() - start_s;
     return status;
 }
