@@ -86,7 +86,7 @@ static loam_status write_reports(const request *q, const loam_scenario *s, const
     }
     if (status == LOAM_OK && q->json) {
         loam_buf_truncate(&text, 0);
-        loam_plan_json(s, p, &text);
+        loam_plan_json(s, p, d, &text);
         status = write_file(q->json, &text, err);
     }
     if (status == LOAM_OK && q->csv)
@@ -96,7 +96,7 @@ static loam_status write_reports(const request *q, const loam_scenario *s, const
         loam_buf_truncate(&text, 0);
         if (snprintf(path, sizeof path, "%s/%s.csv", q->csv, loam_report_tables[i]) >= (int)sizeof path)
             status = loam_err_set(err, LOAM_STATUS_INVALID, __FILE__, __LINE__, "%s: the path is too long", q->csv);
-        else if (loam_report_csv(s, p, loam_report_tables[i], &text))
+        else if (loam_report_csv(s, p, d, loam_report_tables[i], &text))
             status = write_file(path, &text, err);
     }
     loam_buf_deinit(&text);

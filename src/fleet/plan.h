@@ -21,6 +21,8 @@
 #include "fleet/perf.h"
 #include "fleet/scenario.h"
 
+struct loam_doubt_result;
+
 typedef struct loam_plan_options {
     double gap;    /* 0: 0.005 */
     double time_s; /* 0: 120 */
@@ -130,9 +132,13 @@ typedef struct loam_plan {
 LOAM_CHECK_RESULT loam_status loam_plan_solve(const loam_scenario *s, const loam_plan_options *o, loam_plan **out,
                                               loam_err *err);
 void loam_plan_free(loam_plan *p);
+/* Tonnes of CO2 that the electricity of all servers that we feed emits over the horizon (location-based: each region's
+ * carbon_kg_per_kwh, its PUE, and the load factor of the energy's cost). */
+double loam_plan_carbon_t(const loam_scenario *s, const loam_plan *p);
 
-/* Everything of a plan as JSON (docs/plan.md has the fields), and the part that loam_plan_check needs back. */
-bool loam_plan_json(const loam_scenario *s, const loam_plan *p, loam_buf *out);
+/* Everything of a plan as JSON, and of its doubt (fleet/doubt.h; NULL: none); the part that loam_plan_check needs back.
+ */
+bool loam_plan_json(const loam_scenario *s, const loam_plan *p, const struct loam_doubt_result *d, loam_buf *out);
 /* Re-computes every constraint from the scenario and the printed JSON alone; knows nothing of the program that was
  * solved. Each violation is one line in *report. OK if the JSON could be read; *n_violations says the rest. */
 LOAM_CHECK_RESULT loam_status loam_plan_check(const loam_scenario *s, const char *json, size_t len, loam_buf *report,

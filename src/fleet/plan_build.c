@@ -165,12 +165,12 @@ static bool route(const loam_scenario *s, int v, int o, int r, int t)
 }
 
 /* flow, work and miss of one service. */
-static void service_columns(loam_program *p, int v, bool serve_all)
+static loam_status service_columns(loam_program *p, int v, bool serve_all, loam_err *err)
 {
     const loam_scenario *s = p->s;
     const loam_service *service = &s->services[v];
     int R = (int)s->n_regions, C = (int)s->n_chips, O = (int)s->n_origins;
-    bool chip_ok[LOAM_FLEET_MAX_CHIPS];
+    bool chip_ok[LOAM_FLEET_MAX_CHIPS], any = false;
     for (int c = 0; c < C; c++) {
         loam_replica *k = &p->replicas[v * C + c];
         loam_perf_best(&s->models[service->model], service, &s->chips[c], k);
@@ -181,7 +181,14 @@ static void service_columns(loam_program *p, int v, bool serve_all)
             refuse(p, what, k->why_not);
         else if (!chip_ok[c])
             refuse(p, what, "the scenario does not list this chip for the service");
+        any |= chip_ok[c];
     }
+    /* a mistake of the scenario, unless a drawn future made the chips slow */
+    if (!any && !p->o->relax)
+        LOAM_FAIL(err, INVALID, "%s:%d: service '%s' can run on no chip of this scenario: on %s, %s",
+                  s->path ? s->path : "", service->line, service->name, s->chips[C - 1].chip.name,
+                  p->replicas[v * C + C - 1].feasible ? "the service does not allow it"
+                                                      : p->replicas[v * C + C - 1].why_not);
     for (int t = 0; t < s->months; t++) {
         bool region_ok[LOAM_FLEET_MAX_REGIONS];
         for (int r = 0; r < R; r++) {
@@ -215,6 +222,7 @@ static void service_columns(loam_program *p, int v, bool serve_all)
                 }
         }
     }
+    return LOAM_OK;
 }
 
 static bool run_allowed(const loam_program *p, int j, int r, int c, int t)
@@ -302,7 +310,7 @@ loam_status loam_program_build(const loam_scenario *s, const loam_plan_options *
     rent_columns(p);
     stock_columns(p);
     for (size_t v = 0; v < s->n_services; v++) {
-        service_columns(p, (int)v, serve_all);
+        LOAM_TRY(service_columns(p, (int)v, serve_all, err));
         p->weight_total += s->services[v].priority;
     }
     for (size_t j = 0; j < s->n_trainings; j++) {

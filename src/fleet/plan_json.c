@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "fleet/doubt.h"
 #include "fleet/plan_table.h"
 #include "format/json.h"
 
@@ -113,12 +114,60 @@ static void put_names(const char *key, const char *const *names, size_t n, loam_
     loam_buf_char(out, ']');
 }
 
-bool loam_plan_json(const loam_scenario *s, const loam_plan *p, loam_buf *out)
+static void put_doubt(const loam_scenario *s, const loam_doubt_result *d, loam_buf *out)
+{
+    const named_number numbers[] = {
+        {"served_mean", d->served_mean},   {"served_p5", d->served_p5},
+        {"served_p50", d->served_p50},     {"served_p95", d->served_p95},
+        {"cost_mean", d->cost_mean},       {"cost_p5", d->cost_p5},
+        {"cost_p50", d->cost_p50},         {"cost_p95", d->cost_p95},
+        {"regret_mean", d->regret_mean},   {"regret_p95", d->regret_p95},
+        {"stranded_usd", d->stranded_usd}, {"all_served_probability", d->all_served_probability}};
+    loam_buf_str(out, ",\n\"doubt\":{");
+    put_numbers(numbers, sizeof numbers / sizeof *numbers, out);
+    loam_buf_str(out, ",\n\"services\":[");
+    for (size_t i = 0; i < d->n_services && d->n_futures; i++) {
+        loam_buf_str(out, i ? "," : "");
+        loam_buf_str(out, "{\"service\":");
+        put_text(out, s->services[i].name);
+        loam_buf_char(out, ',');
+        put_numbers(&(named_number){"all_served_probability", d->service_ok[i]}, 1, out);
+        loam_buf_char(out, '}');
+    }
+    loam_buf_str(out, "],\n\"flips\":[");
+    for (size_t i = 0; i < d->n_flips; i++) {
+        const loam_flip *f = &d->flips[i];
+        loam_buf_str(out, i ? ",\n{\"what\":" : "\n{\"what\":");
+        put_text(out, f->what);
+        loam_buf_printf(out, ",\"feasible\":%s,", f->feasible ? "true" : "false");
+        put_numbers((named_number[]){{"cost", f->cost}, {"served", f->served}, {"moved", f->moved}}, 3, out);
+        loam_buf_char(out, '}');
+    }
+    loam_buf_str(out, "],\n\"futures\":[");
+    for (size_t i = 0; i < d->n_futures; i++) {
+        const loam_future *f = &d->futures[i];
+        loam_buf_str(out, i ? ",\n{" : "\n{");
+        put_numbers((named_number[]){{"demand", f->demand},
+                                     {"price", f->price},
+                                     {"served", f->served},
+                                     {"cost", f->cost},
+                                     {"best_cost", f->best_cost},
+                                     {"best_served", f->best_served},
+                                     {"regret", f->regret}},
+                    7, out);
+        loam_buf_char(out, '}');
+    }
+    loam_buf_str(out, "]}");
+}
+
+bool loam_plan_json(const loam_scenario *s, const loam_plan *p, const loam_doubt_result *d, loam_buf *out)
 {
     put_head(s, p, out);
     for (const loam_plan_table *t = loam_plan_tables; t->name; t++)
         put_table(s, p, t, out);
     put_names("conflict", p->conflict, p->n_conflict, out);
     put_names("repairs", p->repairs, p->n_repairs, out);
+    if (d)
+        put_doubt(s, d, out);
     return loam_buf_str(out, "}\n") && !out->failed;
 }

@@ -56,3 +56,14 @@ double loam_plan_chips_per_load(const loam_scenario *s, const loam_replica *r, i
     const loam_service *v = &s->services[service];
     return (1 + v->spare) * r->chips / (r->requests_per_s * v->utilisation);
 }
+
+double loam_plan_carbon_t(const loam_scenario *s, const loam_plan *p)
+{
+    double kg = 0;
+    for (size_t i = 0; i < p->n_stock; i++) {
+        const loam_region *r = &s->regions[p->stock[i].region];
+        kg +=
+            p->stock[i].power_kw * LOAM_FLEET_LOAD_FACTOR * r->pue * LOAM_FLEET_HOURS_PER_MONTH * r->carbon_kg_per_kwh;
+    }
+    return kg / 1000;
+}

@@ -12,7 +12,8 @@ void loam_report_text(const loam_scenario *s, const loam_plan *p, const loam_dou
 void loam_report_html(const loam_scenario *s, const loam_plan *p, const loam_doubt_result *d, loam_buf *out);
 /* A table as CSV: "orders", "rents", "stock", "work", "flow", "unserved", "training", "limits", "spend", "refusals".
  * false: no such table. */
-bool loam_report_csv(const loam_scenario *s, const loam_plan *p, const char *table, loam_buf *out);
+bool loam_report_csv(const loam_scenario *s, const loam_plan *p, const loam_doubt_result *d, const char *table,
+                     loam_buf *out);
 extern const char *const loam_report_tables[]; /* NULL-terminated */
 /* Side by side: what a change of one line changed. */
 void loam_report_difference(const loam_scenario *s0, const loam_plan *p0, const loam_scenario *s1, const loam_plan *p1,

@@ -4,8 +4,8 @@
 #include "fleet/plan_table.h"
 #include "fleet/report.h"
 
-const char *const loam_report_tables[] = {"orders",   "rents",  "stock", "work",     "flow",     "unserved",
-                                          "training", "limits", "spend", "replicas", "refusals", NULL};
+const char *const loam_report_tables[] = {"orders", "rents", "stock",    "work",     "flow",  "unserved", "training",
+                                          "limits", "spend", "replicas", "refusals", "flips", "futures",  NULL};
 
 static void put_field(const char *text, loam_buf *out)
 {
@@ -47,8 +47,33 @@ static void put_value(const loam_scenario *s, const loam_column *column, const v
     }
 }
 
-bool loam_report_csv(const loam_scenario *s, const loam_plan *p, const char *table, loam_buf *out)
+static void put_flips(const loam_doubt_result *d, loam_buf *out)
 {
+    loam_buf_str(out, "what,feasible,cost,served,moved\r\n");
+    for (size_t i = 0; d && i < d->n_flips; i++) {
+        const loam_flip *f = &d->flips[i];
+        put_field(f->what, out);
+        loam_buf_printf(out, ",%s,%.17g,%.17g,%.17g\r\n", f->feasible ? "true" : "false", f->cost, f->served, f->moved);
+    }
+}
+
+static void put_futures(const loam_doubt_result *d, loam_buf *out)
+{
+    loam_buf_str(out, "demand,price,served,cost,best_cost,best_served,regret\r\n");
+    for (size_t i = 0; d && i < d->n_futures; i++) {
+        const loam_future *f = &d->futures[i];
+        loam_buf_printf(out, "%.17g,%.17g,%.17g,%.17g,%.17g,%.17g,%.17g\r\n", f->demand, f->price, f->served, f->cost,
+                        f->best_cost, f->best_served, f->regret);
+    }
+}
+
+bool loam_report_csv(const loam_scenario *s, const loam_plan *p, const loam_doubt_result *d, const char *table,
+                     loam_buf *out)
+{
+    if (!strcmp(table, "flips") || !strcmp(table, "futures")) {
+        (*table == 'f' && table[1] == 'l' ? put_flips : put_futures)(d, out);
+        return true;
+    }
     const loam_plan_table *t = loam_plan_tables;
     while (t->name && strcmp(t->name, table))
         t++;

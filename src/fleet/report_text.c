@@ -264,6 +264,14 @@ static void put_cost(view *v)
     loam_figure usd = loam_figure_usd(c->total);
     loam_columns_row(&t, (const char *const[]){"total", usd.text, ""});
     loam_columns_end(&t, 2, v->width, v->out);
+    double tonnes = loam_plan_carbon_t(v->s, v->p);
+    if (tonnes > 0) {
+        loam_buf_printf(&v->line,
+                        "Electricity for it emits %s t of CO2 over the horizon, by the regions' yearly means.",
+                        loam_figure_count(tonnes >= 100 ? round(tonnes) : tonnes).text);
+        loam_text_wrap(loam_buf_text(&v->line), 2, 0, v->width, v->out);
+        loam_buf_truncate(&v->line, 0);
+    }
 }
 
 static void put_limits(view *v)

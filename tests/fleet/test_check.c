@@ -653,7 +653,7 @@ static void solved_plan(void **state)
     assert_true(p->n_orders > 0 && p->n_rents > 0 && p->n_training > 0 && p->n_miss > 0);
     loam_buf json;
     loam_buf_init(&json, 1 << 24);
-    assert_true(loam_plan_json(&h.k.s, p, &json));
+    assert_true(loam_plan_json(&h.k.s, p, NULL, &json));
     json_decref(h.json);
     h.json = json_loadb(json.data, json.len, 0, NULL);
     assert_non_null(h.json);

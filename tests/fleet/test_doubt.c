@@ -591,7 +591,7 @@ static void robust(void **state)
     loam_buf json, report;
     int violations = -1;
     loam_buf_init(&json, 1 << 24), loam_buf_init(&report, 1 << 20);
-    assert_true(loam_plan_json(&k.s, p, &json));
+    assert_true(loam_plan_json(&k.s, p, NULL, &json));
     assert_int_equal(loam_plan_check(&k.s, json.data, json.len, &report, &violations, &err), LOAM_OK);
     if (violations)
         fail_msg("%s", loam_buf_text(&report));

@@ -40,7 +40,7 @@ static void assert_checked(const loam_scenario *s, const loam_plan *p)
     int n = 0;
     loam_buf_init(&json, 1 << 28);
     loam_buf_init(&report, 1 << 20);
-    assert_true(loam_plan_json(s, p, &json));
+    assert_true(loam_plan_json(s, p, NULL, &json));
     assert_int_equal(loam_plan_check(s, json.data, json.len, &report, &n, &err), LOAM_OK);
     if (n)
         fail_msg("%d violations:\n%s", n, loam_buf_text(&report));
@@ -278,6 +278,23 @@ static void test_refusals_say_why(void **state)
     loam_scenario_free(s);
 }
 
+static void test_a_model_that_fits_nowhere(void **state)
+{
+    loam_change change[] = {{"services.talk.tpot_s", "0.0005"}};
+    char yaml[2000];
+    loam_err err = LOAM_ERR_INIT;
+    loam_plan *p;
+    snprintf(yaml, sizeof yaml, tiny, "most-served", 20.0, 1e6, 3, 1e9);
+    char *h100 = strstr(yaml, "chips: [H100, L40S]"), *big = strstr(yaml, "chip: H100");
+    memcpy(h100, "chips: [L20 , L40S]", 19);
+    memcpy(big, "chip: L20 ", 10);
+    loam_scenario *s = scenario(yaml, change, 1);
+    assert_int_equal(loam_plan_solve(s, &(loam_plan_options){0}, &p, &err), LOAM_STATUS_INVALID);
+    assert_non_null(strstr(err.msg, "service 'talk' can run on no chip"));
+    assert_non_null(strstr(err.msg, "test.yaml:12"));
+    loam_scenario_free(s);
+}
+
 static bool never(void *arg, const char *stage, double incumbent, double bound)
 {
     return false;
@@ -315,7 +332,7 @@ static void test_examples(void **state)
             loam_buf a, b;
             loam_buf_init(&a, 1 << 28);
             loam_buf_init(&b, 1 << 28);
-            assert_true(loam_plan_json(s, p, &a) && loam_plan_json(s, again, &b));
+            assert_true(loam_plan_json(s, p, NULL, &a) && loam_plan_json(s, again, NULL, &b));
             assert_string_equal(loam_buf_text(&a), loam_buf_text(&b));
             loam_buf_deinit(&a);
             loam_buf_deinit(&b);
@@ -334,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_dropping_a_rule_never_costs_more),
         cmocka_unit_test(test_nothing_fits),
         cmocka_unit_test(test_refusals_say_why),
+        cmocka_unit_test(test_a_model_that_fits_nowhere),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_examples),
     };

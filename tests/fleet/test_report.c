@@ -21,7 +21,7 @@ static loam_buf json_of(fixture *f)
 {
     loam_buf b;
     loam_buf_init(&b, MAX_REPORT);
-    assert_true(loam_plan_json(&f->scenario, &f->plan, &b));
+    assert_true(loam_plan_json(&f->scenario, &f->plan, &f->doubt, &b));
     return b;
 }
 
@@ -126,7 +126,12 @@ static void json_tells_all(void **state)
     json_t *v = parsed(&b);
     has_keys(
         v, "format scenario status gap bound objective seconds served_share served_bound cost orders rents stock work "
-           "flow unserved training limits spend replicas refusals conflict repairs");
+           "flow unserved training limits spend replicas refusals conflict repairs doubt");
+    const json_t *doubt = json_object_get(v, "doubt");
+    assert_true(number_at(doubt, "regret_mean") == f.doubt.regret_mean);
+    assert_int_equal(json_array_size(json_object_get(doubt, "futures")), f.doubt.n_futures);
+    assert_int_equal(json_array_size(json_object_get(doubt, "flips")), f.doubt.n_flips);
+    assert_string_equal(text_at(json_array_get(json_object_get(doubt, "flips"), 0), "what"), f.doubt.flips[0].what);
     assert_string_equal(text_at(v, "format"), "loam-plan-1");
     assert_string_equal(text_at(v, "scenario"), "three-regions");
     assert_string_equal(text_at(v, "status"), "optimal");
@@ -300,7 +305,7 @@ static void csv_has_every_table(void **state)
         for (const char *const *table = loam_report_tables; *table; table++) {
             loam_buf b;
             loam_buf_init(&b, MAX_REPORT);
-            assert_true(loam_report_csv(&f.scenario, &f.plan, *table, &b));
+            assert_true(loam_report_csv(&f.scenario, &f.plan, &f.doubt, *table, &b));
             read_csv(loam_buf_text(&b), &c);
             assert_true(c.rows > 1);
             for (int i = 1; i < c.rows; i++)
@@ -318,7 +323,7 @@ static void csv_has_every_table(void **state)
     }
     loam_buf b;
     loam_buf_init(&b, 100);
-    assert_false(loam_report_csv(&f.scenario, &f.plan, "order", &b));
+    assert_false(loam_report_csv(&f.scenario, &f.plan, NULL, "order", &b));
     assert_int_equal(b.len, 0);
     fixture_deinit(&f);
 }
@@ -581,7 +586,7 @@ static void reports_have_limits(void **state)
         assert_true(b.failed || b.len > 50000);
         loam_buf_deinit(&b);
         loam_buf_init(&b, max);
-        assert_true(loam_plan_json(&f.scenario, &f.plan, &b) == !b.failed);
+        assert_true(loam_plan_json(&f.scenario, &f.plan, NULL, &b) == !b.failed);
         loam_buf_deinit(&b);
     }
     fixture_deinit(&f);
