@@ -237,8 +237,13 @@ int loam_verb_plan(int argc, char **argv)
         const char *word;
         int (*run)(int argc, char **argv);
     } words[] = {{"validate", loam_plan_validate}, {"rules", loam_plan_rules}, {"check", loam_plan_check_file}};
-    for (size_t i = 0; argc > 1 && i < sizeof words / sizeof *words; i++)
+    for (size_t i = 0; argc > 1 && i < sizeof words / sizeof *words; i++) {
         if (strcmp(argv[1], words[i].word) == 0)
             return words[i].run(argc - 1, argv + 1);
+        if (argc == 3 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], words[i].word) == 0) { /* "help plan rules" */
+            char option[] = "--help";
+            return words[i].run(2, (char *[]){argv[2], option, NULL});
+        }
+    }
     return solve(argc, argv);
 }

@@ -19,7 +19,7 @@ import traceback
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LOAM = os.environ.get("LOAM", os.path.join(ROOT, "build", "loam"))
 LOAM_TEST = os.environ.get("LOAM_TEST", os.path.join(ROOT, "build-test", "loam"))
-VERBS = ["serve", "chat", "model list", "model pull", "model inspect", "bench"]
+VERBS = ["serve", "chat", "model list", "model pull", "model inspect", "bench", "plan", "plan validate", "plan rules", "plan check"]
 CASES = []
 
 
@@ -185,6 +185,37 @@ def inspect_shows_metadata_and_tensors():
     expect(loam("model", "inspect", "smollm2", program=LOAM), 0, stdout=r"general\.architecture +string +llama")
     o = json.loads(loam("model", "inspect", "--json", "smollm2", program=LOAM).stdout)
     assert len(o["tensors"]) == 272, len(o["tensors"])
+
+
+@case
+def plan_is_made_written_and_checked():
+    scenario = os.path.join(ROOT, "examples", "plan", "hospital.yaml")
+    with tempfile.TemporaryDirectory() as folder:
+        plan, page = os.path.join(folder, "plan.json"), os.path.join(folder, "plan.html")
+        expect(loam("plan", "-q", scenario, "--json", plan, "--html", page, "--csv", folder, program=LOAM), 0,
+               stdout=r"What to buy and rent")
+        assert open(page, encoding="utf-8").read().startswith("<!DOCTYPE html>")
+        assert os.path.exists(os.path.join(folder, "orders.csv"))
+        expect(loam("plan", "check", scenario, plan, program=LOAM), 0, stdout="every constraint holds")
+        text = json.load(open(plan, encoding="utf-8"))
+        text["orders"][0]["servers"] += 1
+        json.dump(text, open(plan, "w", encoding="utf-8"))
+        r = loam("plan", "check", scenario, plan, program=LOAM)
+        assert r.returncode == 3 and "violation" in r.stdout, r
+        r = loam("plan", "-q", scenario, "--set", "goal=serve-all", "--set", "services.letters.demand_factor=1000",
+                 program=LOAM)
+        assert r.returncode == 3 and "demand for letters" in r.stdout, r
+
+
+@case
+def plan_errors_are_one_sentence():
+    scenario = os.path.join(ROOT, "examples", "plan", "hospital.yaml")
+    for args, says in (([scenario, "--set", "nonsense"], "PATH=VALUE"), (["/nowhere.yaml"], "no file"),
+                       ([scenario, "--set", "services.letters.tokens_in=-4"], "hospital.yaml:")):
+        r = loam("plan", *args)
+        assert r.returncode in (1, 2) and says in r.stderr and r.stderr.count("\n") == 1, r
+    expect(loam("plan", "rules", "--date", "2025-04-30", "--chip", "H20"), 0, stdout=r"H20L")
+    expect(loam("plan", "validate"), 0, stdout=r"60 rows in the fit: mean error [0-8]\.\d %")
 
 
 @case
