@@ -232,7 +232,7 @@ typedef struct loam_scenario {
     } * sources;
 } loam_scenario;
 
-/* One change of one line: "services.chat.growth=1.2", "budgets.china.usd=6e9". The path names keys, and items of lists
+/* One change of one line: "services.chat.growth=20%", "budgets.china.usd=6e9". The path names keys, and items of lists
  * by their name or their number from 0. */
 typedef struct loam_change {
     const char *path, *value; /* value: YAML, one scalar */
