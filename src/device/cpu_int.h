@@ -54,8 +54,9 @@ struct loam_op_progress {
  * which several tasks compute. Each leaves its columns in `rows`; the last one of a super-block quantises it. */
 enum { LOAM_CPU_MEETING_ROWS = 64 };
 struct loam_op_meeting {
-    float *rows;            /* [LOAM_CPU_MEETING_ROWS][columns]; NULL: the operation needs none */
-    _Atomic uint32_t *done; /* per super-block: tasks finished in all steps so far, a multiple of the tasks in it */
+    float *rows; /* [LOAM_CPU_MEETING_ROWS][columns]; NULL: the operation needs none */
+    /* Per super-block: column groups finished in all steps so far. Every step adds 16, however it is cut into tasks. */
+    _Atomic uint32_t *done;
 };
 
 struct loam_program {

@@ -160,9 +160,9 @@ static void run_gated_super(const loam_program *p, const loam_op *o, int task, c
     const struct loam_op_meeting *meeting = &p->meetings[o - p->plan->ops];
     for (int64_t i = 0; i < m; i++)
         memcpy(meeting->rows + i * n + g0 * 16, s->tile[0] + i * cols, (size_t)cols * sizeof(float));
-    uint32_t n_tasks = (uint32_t)(SUPER_GROUPS / c.groups);
-    uint32_t done = atomic_fetch_add_explicit(&meeting->done[super], 1, memory_order_acq_rel) + 1;
-    if (done % n_tasks == 0)
+    uint32_t groups = (uint32_t)c.groups;
+    uint32_t done = atomic_fetch_add_explicit(&meeting->done[super], groups, memory_order_acq_rel) + groups;
+    if (done % SUPER_GROUPS == 0)
         store(p, o->out, 0, m, meeting->rows + super * SUPER_COLS, n, super * SUPER_COLS, SUPER_COLS);
 }
 

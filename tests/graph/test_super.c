@@ -124,7 +124,7 @@ static void gated_super_blocks(void **state)
     weights w[N_WEIGHTS] = {weights_new(LOAM_DTYPE_F32, VOCAB, C), weights_new(LOAM_DTYPE_Q8_0, FF, C),
                             weights_new(LOAM_DTYPE_Q8_0, FF, C), weights_new(LOAM_DTYPE_Q6_K, 48, FF),
                             weights_new(LOAM_DTYPE_Q8_0, 32, FF)};
-    static const int n_threads[] = {1, 3, 16}, rows[] = {16, 72, 1, 17, 64, 65, 2};
+    static const int n_threads[] = {1, 3, 16}, rows[] = {1, 17, 16, 72, 2, 20, 64, 1, 65, 2};
     static float alone[VOCAB][2][48];
     for (size_t t = 0; t < sizeof n_threads / sizeof *n_threads; t++) {
         net m = net_new(w, n_threads[t]);
