@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
+
 enum { HELP_COLUMN = 30, MAX_WORDS = 64, MAX_WORD = 64 };
 
 static bool is_end(const loam_option *o)
@@ -12,43 +14,12 @@ static bool is_end(const loam_option *o)
     return !o->letter && !o->name;
 }
 
-/* Levenshtein distance, or something over MAX_WORD when either is too long to matter. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t na = strlen(a), nb = strlen(b), row[MAX_WORD + 1];
-    if (na > MAX_WORD || nb > MAX_WORD)
-        return MAX_WORD + 1;
-    for (size_t j = 0; j <= nb; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= na; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= nb; j++) {
-            size_t up = row[j];
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-            if (up + 1 < best)
-                best = up + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-            diagonal = up;
-        }
-    }
-    return row[nb];
-}
-
 const char *loam_options_nearest(const char *typed, const char *const *words)
 {
-    const char *best = NULL;
-    size_t best_distance = 1 + strlen(typed) / 3; /* one slip in three letters, and one more */
-    for (; *words; words++) {
-        size_t d = distance(typed, *words);
-        if (d <= best_distance && d < strlen(*words) && (!best || d < best_distance)) {
-            best = *words;
-            best_distance = d;
-        }
-    }
-    return best;
+    size_t n = 0;
+    while (words[n])
+        n++;
+    return loam_nearest(typed, words, n);
 }
 
 static loam_status unknown_long(const loam_option *options, const char *name, size_t len, loam_err *err)

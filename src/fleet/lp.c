@@ -258,10 +258,6 @@ int loam_lp_n_rows(const loam_lp *p)
 {
     return p->n_rows;
 }
-int loam_lp_n_groups(const loam_lp *p)
-{
-    return p->n_groups;
-}
 const char *loam_lp_group_name(const loam_lp *p, int group)
 {
     return group >= 0 && group < p->n_groups ? p->groups[group].name : "";

@@ -31,7 +31,6 @@ void loam_lp_bounds(loam_lp *p, int col, double lower, double upper);
 void loam_lp_row_bounds(loam_lp *p, int row, double lower, double upper);
 int loam_lp_n_cols(const loam_lp *p);
 int loam_lp_n_rows(const loam_lp *p);
-int loam_lp_n_groups(const loam_lp *p);
 const char *loam_lp_group_name(const loam_lp *p, int group);
 int loam_lp_row_group(const loam_lp *p, int row);
 void loam_lp_row_range(const loam_lp *p, int row, double *lower, double *upper);

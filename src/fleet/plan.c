@@ -11,6 +11,14 @@ typedef struct stage {
     const char *name;
 } stage;
 
+/* Says that a stage begins, also when it ends before the solver reports. */
+static loam_status begin(const loam_plan_options *o, const char *name, loam_err *err)
+{
+    if (o->progress && !o->progress(o->arg, name, NAN, NAN))
+        LOAM_FAIL(err, CANCELLED, "the plan was stopped");
+    return LOAM_OK;
+}
+
 static bool on_progress(void *arg, double incumbent, double bound)
 {
     const stage *g = arg;
@@ -100,6 +108,7 @@ static loam_status solve_served(loam_program *p, loam_plan *plan, double time_s,
 {
     stage g = {p->o, "most served"};
     loam_lp_options o = lp_options(p->o, &g, time_s);
+    LOAM_TRY(begin(p->o, g.name, err));
     loam_program_goal_served(p);
     LOAM_TRY(loam_lp_solve(p->lp, &o, r, err));
     if (!r->has_x)
@@ -115,6 +124,7 @@ static loam_status solve_cost(loam_program *p, double unserved, double time_s, c
     stage g = {p->o, "least cost"};
     loam_lp_options o = lp_options(p->o, &g, time_s);
     o.start = start;
+    LOAM_TRY(begin(p->o, g.name, err));
     loam_program_goal_cost(p);
     loam_lp_row_bounds(p->lp, p->served_row, -INFINITY, unserved);
     if (p->o->mps)
@@ -157,6 +167,7 @@ static loam_status solve_directly(loam_program *p, loam_plan *plan, double time_
     loam_lp_options quick = lp_options(p->o, &stage_of, time_s);
     quick.relax = true;
     *done = false;
+    LOAM_TRY(begin(p->o, stage_of.name, err));
     loam_program_goal_served(p);
     LOAM_TRY(loam_lp_solve(p->lp, &quick, &g->served, err));
     if (!g->served.has_x)

@@ -225,7 +225,7 @@ static loam_status service_columns(loam_program *p, int v, bool serve_all, loam_
     return LOAM_OK;
 }
 
-static bool run_allowed(const loam_program *p, int j, int r, int c, int t)
+static bool run_allowed(const loam_program *p, int j, int r, int t)
 {
     const loam_scenario *s = p->s;
     for (size_t i = 0; i < s->n_data_rules; i++) {
@@ -233,15 +233,6 @@ static bool run_allowed(const loam_program *p, int j, int r, int c, int t)
         if (d->trainings && d->trainings[j] && t >= d->from && t < d->until && d->regions[r] != d->allow)
             return false;
     }
-    /* whoever trains on rented servers in a way that their rule would not allow must not count them: the strictest
-     * ruling of what may stand there */
-    for (size_t i = 0; i < s->n_rents; i++)
-        if (s->rents[i].region == r && s->rents[i].chip == c) {
-            loam_ruling g;
-            loam_scenario_ruling(s, c, r, LOAM_GET_RENT, s->rents[i].provider_hq, true, t, &g);
-            if (g.verdict > s->worst_allowed)
-                return false;
-        }
     return true;
 }
 
@@ -279,7 +270,7 @@ static void training_columns(loam_program *p, int j, bool serve_all)
                 first = p->earliest[r * C + c];
             bool any = false;
             for (int t = first; t <= run->deadline && t < s->months; t++)
-                if (run_allowed(p, j, r, c, t)) {
+                if (run_allowed(p, j, r, t)) {
                     p->train[loam_at_train(s, j, r, c, t)] = loam_lp_col(p->lp, 0, INFINITY, false);
                     any = true;
                 }

@@ -8,7 +8,7 @@
 #include "fleet/plan_table.h"
 #include "format/json.h"
 
-static void put_text(loam_buf *out, const char *text)
+static void put_text(const char *text, loam_buf *out)
 {
     if (text)
         loam_json_format_str(text, strlen(text), out);
@@ -25,31 +25,6 @@ static void put_number(loam_buf *out, double x)
         loam_buf_str(out, "null");
 }
 
-static void put_value(const loam_scenario *s, const loam_column *column, const void *row, loam_buf *out)
-{
-    const char *at = (const char *)row + column->at;
-    double number;
-    int whole;
-    bool yes;
-    char scratch[16];
-    switch (column->kind) {
-    case LOAM_COLUMN_NUMBER:
-        memcpy(&number, at, sizeof number);
-        put_number(out, number);
-        break;
-    case LOAM_COLUMN_INT:
-        memcpy(&whole, at, sizeof whole);
-        loam_buf_printf(out, "%d", whole);
-        break;
-    case LOAM_COLUMN_BOOL:
-        memcpy(&yes, at, sizeof yes);
-        loam_buf_str(out, yes ? "true" : "false");
-        break;
-    default:
-        put_text(out, loam_column_text(s, column, row, scratch));
-    }
-}
-
 /* One row a line: long plans stay readable in an editor and in a diff. */
 static void put_table(const loam_scenario *s, const loam_plan *p, const loam_plan_table *table, loam_buf *out)
 {
@@ -61,7 +36,7 @@ static void put_table(const loam_scenario *s, const loam_plan *p, const loam_pla
         first = false;
         for (const loam_column *c = table->columns; c->name; c++) {
             loam_buf_printf(out, "%s\"%s\":", c == table->columns ? "" : ",", c->name);
-            put_value(s, c, row, out);
+            loam_column_write(s, c, row, put_text, out);
         }
         loam_buf_char(out, '}');
     }
@@ -96,7 +71,7 @@ static void put_head(const loam_scenario *s, const loam_plan *p, loam_buf *out)
                                  {"colo", c->colo},         {"opex", c->opex},  {"duty", c->duty},
                                  {"residual", c->residual}, {"total", c->total}};
     loam_buf_str(out, "{\"format\":\"loam-plan-1\",\"scenario\":");
-    put_text(out, s->name);
+    put_text(s->name, out);
     loam_buf_printf(out, ",\"status\":\"%s\",", status[p->status]);
     put_numbers(head, sizeof head / sizeof *head, out);
     loam_buf_str(out, ",\n\"cost\":{");
@@ -109,7 +84,7 @@ static void put_names(const char *key, const char *const *names, size_t n, loam_
     loam_buf_printf(out, ",\n\"%s\":[", key);
     for (size_t i = 0; i < n; i++) {
         loam_buf_str(out, i ? "," : "");
-        put_text(out, names[i]);
+        put_text(names[i], out);
     }
     loam_buf_char(out, ']');
 }
@@ -129,7 +104,7 @@ static void put_doubt(const loam_scenario *s, const loam_doubt_result *d, loam_b
     for (size_t i = 0; i < d->n_services && d->n_futures; i++) {
         loam_buf_str(out, i ? "," : "");
         loam_buf_str(out, "{\"service\":");
-        put_text(out, s->services[i].name);
+        put_text(s->services[i].name, out);
         loam_buf_char(out, ',');
         put_numbers(&(named_number){"all_served_probability", d->service_ok[i]}, 1, out);
         loam_buf_char(out, '}');
@@ -138,7 +113,7 @@ static void put_doubt(const loam_scenario *s, const loam_doubt_result *d, loam_b
     for (size_t i = 0; i < d->n_flips; i++) {
         const loam_flip *f = &d->flips[i];
         loam_buf_str(out, i ? ",\n{\"what\":" : "\n{\"what\":");
-        put_text(out, f->what);
+        put_text(f->what, out);
         loam_buf_printf(out, ",\"feasible\":%s,", f->feasible ? "true" : "false");
         put_numbers((named_number[]){{"cost", f->cost}, {"served", f->served}, {"moved", f->moved}}, 3, out);
         loam_buf_char(out, '}');

@@ -314,6 +314,54 @@ static void training_rows(loam_program *p, int j)
         }
 }
 
+/* Servers that their rule lets serve but not train: at (r, c, t) only the others train. */
+static void permission_row(loam_program *p, int r, int c, int t)
+{
+    const loam_scenario *s = p->s;
+    double whole = 1 - s->chips[c].spare_share;
+    int row = -1, at = loam_at_rct(s, r, c, t);
+    loam_ruling owned;
+    loam_scenario_ruling(s, c, r, LOAM_GET_OWNED, NULL, true, t, &owned);
+    double those = owned.verdict <= s->worst_allowed ? whole * p->owned[at] : 0;
+    if (those < whole * p->owned[at])
+        row = loam_lp_row(p->lp, -INFINITY, those, -1);
+    for (size_t i = 0; i < p->n_rents; i++) {
+        const loam_rent *e = &s->rents[p->rents[i].offer];
+        loam_ruling g;
+        if (e->region != r || e->chip != c || p->rents[i].month > t || t >= p->rents[i].month + e->term_months)
+            continue;
+        loam_scenario_ruling(s, c, r, LOAM_GET_RENT, e->provider_hq, true, t, &g);
+        if (g.verdict <= s->worst_allowed)
+            continue;
+        row = row < 0 ? loam_lp_row(p->lp, -INFINITY, those, -1) : row;
+        loam_lp_add(p->lp, row, p->rents[i].col, whole);
+    }
+    if (row < 0)
+        return;
+    loam_lp_add(p->lp, row, p->bought[at], -whole);
+    loam_lp_add(p->lp, row, p->rented[at], -whole);
+    for (int j = 0; j < (int)s->n_trainings; j++)
+        if (p->train[loam_at_train(s, j, r, c, t)] >= 0)
+            loam_lp_add(p->lp, row, p->train[loam_at_train(s, j, r, c, t)], 1.0 / s->chips[c].chip.per_server);
+}
+
+static bool trains(const loam_program *p, int r, int c, int t)
+{
+    for (int j = 0; j < (int)p->s->n_trainings; j++)
+        if (p->train[loam_at_train(p->s, j, r, c, t)] >= 0)
+            return true;
+    return false;
+}
+
+static void permission_rows(loam_program *p)
+{
+    for (int r = 0; r < (int)p->s->n_regions; r++)
+        for (int c = 0; c < (int)p->s->n_chips; c++)
+            for (int t = 0; t < p->s->months; t++)
+                if (trains(p, r, c, t))
+                    permission_row(p, r, c, t);
+}
+
 /* Adds a month's money if it falls into [from, until), discounted if asked. */
 typedef struct purse {
     const loam_scenario *s;
@@ -502,6 +550,7 @@ loam_status loam_program_rows(loam_program *p, loam_err *err)
         demand_rows(p, (int)v);
     for (size_t j = 0; j < s->n_trainings; j++)
         training_rows(p, (int)j);
+    permission_rows(p);
     chip_rows(p);
     for (size_t r = 0; r < s->n_regions; r++) {
         power_rows(p, (int)r);

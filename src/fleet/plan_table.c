@@ -1,5 +1,6 @@
 #include "fleet/plan_table.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Spend and replicas are matrices in the plan: these are their rows. */
@@ -268,4 +269,33 @@ const char *loam_column_text(const loam_scenario *s, const loam_column *column, 
     }
     const char *name = name_at(s, column->kind, i);
     return name ? name : "";
+}
+
+void loam_column_write(const loam_scenario *s, const loam_column *column, const void *row,
+                       void (*put_text)(const char *text, loam_buf *out), loam_buf *out)
+{
+    const char *at = (const char *)row + column->at;
+    double number;
+    int whole;
+    bool yes;
+    char scratch[16];
+    switch (column->kind) {
+    case LOAM_COLUMN_NUMBER:
+        memcpy(&number, at, sizeof number);
+        if (isfinite(number))
+            loam_buf_printf(out, "%.17g", number);
+        else
+            put_text(NULL, out);
+        break;
+    case LOAM_COLUMN_INT:
+        memcpy(&whole, at, sizeof whole);
+        loam_buf_printf(out, "%d", whole);
+        break;
+    case LOAM_COLUMN_BOOL:
+        memcpy(&yes, at, sizeof yes);
+        loam_buf_str(out, yes ? "true" : "false");
+        break;
+    default:
+        put_text(loam_column_text(s, column, row, scratch), out);
+    }
 }

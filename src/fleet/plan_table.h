@@ -44,5 +44,9 @@ enum { LOAM_PLAN_ROW_BYTES = 512 };
 bool loam_plan_row(const loam_scenario *s, const loam_plan *p, const loam_plan_table *table, size_t *i, void *row);
 /* The text of a column that is not a number: borrowed, or in scratch. */
 const char *loam_column_text(const loam_scenario *s, const loam_column *column, const void *row, char scratch[16]);
+/* Appends a column's value: numbers with 17 digits, true, false; texts by put_text, which gets NULL for a number that
+ * is not finite. */
+void loam_column_write(const loam_scenario *s, const loam_column *column, const void *row,
+                       void (*put_text)(const char *text, loam_buf *out), loam_buf *out);
 
 #endif

@@ -9,6 +9,8 @@ const char *const loam_report_tables[] = {"orders", "rents", "stock",    "work",
 
 static void put_field(const char *text, loam_buf *out)
 {
+    if (!text)
+        return; /* no such figure: an empty field */
     if (!strpbrk(text, ",\"\r\n") && *text != ' ' && !(*text && text[strlen(text) - 1] == ' ')) {
         loam_buf_str(out, text);
         return;
@@ -20,31 +22,6 @@ static void put_field(const char *text, loam_buf *out)
         loam_buf_char(out, *text);
     }
     loam_buf_char(out, '"');
-}
-
-static void put_value(const loam_scenario *s, const loam_column *column, const void *row, loam_buf *out)
-{
-    const char *at = (const char *)row + column->at;
-    double number;
-    int whole;
-    bool yes;
-    char scratch[16];
-    switch (column->kind) {
-    case LOAM_COLUMN_NUMBER:
-        memcpy(&number, at, sizeof number);
-        loam_buf_printf(out, "%.17g", number);
-        break;
-    case LOAM_COLUMN_INT:
-        memcpy(&whole, at, sizeof whole);
-        loam_buf_printf(out, "%d", whole);
-        break;
-    case LOAM_COLUMN_BOOL:
-        memcpy(&yes, at, sizeof yes);
-        loam_buf_str(out, yes ? "true" : "false");
-        break;
-    default:
-        put_field(loam_column_text(s, column, row, scratch), out);
-    }
 }
 
 static void put_flips(const loam_doubt_result *d, loam_buf *out)
@@ -86,7 +63,7 @@ bool loam_report_csv(const loam_scenario *s, const loam_plan *p, const loam_doub
     for (size_t i = 0; loam_plan_row(s, p, t, &i, row); i++) {
         for (const loam_column *c = t->columns; c->name; c++) {
             loam_buf_str(out, c == t->columns ? "" : ",");
-            put_value(s, c, row, out);
+            loam_column_write(s, c, row, put_field, out);
         }
         loam_buf_str(out, "\r\n");
     }

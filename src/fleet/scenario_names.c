@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/nearest.h"
 #include "fleet/scenario_int.h"
 
 enum { MAX_SHOWN = 240, MAX_ATTRIBUTES = 4 };
@@ -72,7 +73,7 @@ static const char *attribute(const loam_reader *r, loam_name_kind kind, size_t i
 loam_status loam_read_unknown(loam_reader *r, int line, const char *what, const char *word, const char *const *words,
                               size_t n)
 {
-    const char *nearest = loam_yaml_nearest(word, words, n);
+    const char *nearest = loam_nearest(word, words, n);
     if (nearest)
         LOAM_REFUSE(r, line, "unknown %s '%s'; did you mean '%s'?", what, loam_show_text(word).text, nearest);
     char all[MAX_SHOWN] = "";

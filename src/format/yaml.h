@@ -56,7 +56,5 @@ LOAM_CHECK_RESULT loam_status loam_yaml_known(const char *name, const loam_yaml_
 /* The number with its suffix that s starts with; returns the bytes read, 0 if there is none. For texts that go on after
  * it: "40 bn CNY". */
 size_t loam_yaml_scan_number(const char *s, double *out);
-/* The nearest of n words to one that is none of them, or NULL when none is near. Borrowed from words. */
-const char *loam_yaml_nearest(const char *word, const char *const *words, size_t n);
 
 #endif
