@@ -130,6 +130,18 @@ static loam_status what_if(const request *q, const loam_scenario *s, const loam_
     return status;
 }
 
+/* Whose orders were tried, and how they did over the drawn futures. */
+static void print_candidates(const loam_robust_candidate *c, size_t n)
+{
+    if (n)
+        printf("\nOrders that were tried over the drawn futures (M USD; the chosen ones are marked)\n"
+               "  %-34s %10s %8s %12s %12s\n",
+               "planned for", "mean cost", "served", "mean score", "worst regret");
+    for (size_t i = 0; i < n; i++)
+        printf("%s %-34s %10.4g %7.2f%% %12.4g %12.4g\n", c[i].chosen ? " *" : "  ", c[i].what, c[i].cost_mean * 1e-6,
+               100 * c[i].served_mean, c[i].score_mean * 1e-6, c[i].regret_max * 1e-6);
+}
+
 static int run(request *q, const loam_scenario *s, watch *w, loam_err *err)
 {
     loam_plan *p = NULL;
@@ -137,7 +149,10 @@ static int run(request *q, const loam_scenario *s, watch *w, loam_err *err)
     loam_doubt_options doubt = {.flips = q->flips, .samples = q->samples, .seed = q->seed, .plan = q->plan};
     if (q->robust && !doubt.samples)
         doubt.samples = s->doubt.samples;
-    loam_status status = q->robust ? loam_plan_solve_robust(s, &doubt, &p, err) : loam_plan_solve(s, &q->plan, &p, err);
+    loam_robust_candidate *candidates = NULL;
+    size_t n_candidates = 0;
+    loam_status status = q->robust ? loam_plan_compare_robust(s, &doubt, &p, &candidates, &n_candidates, err)
+                                   : loam_plan_solve(s, &q->plan, &p, err);
     if (status == LOAM_OK && p->status != LOAM_PLAN_INFEASIBLE && (q->flips || q->samples))
         status = loam_doubt_run(s, p, &doubt, &d, err);
     watch_end(w);
@@ -147,6 +162,7 @@ static int run(request *q, const loam_scenario *s, watch *w, loam_err *err)
         loam_report_text(s, p, d, TEXT_WIDTH, &text);
         fwrite(loam_buf_text(&text), 1, text.len, stdout);
         loam_buf_deinit(&text);
+        print_candidates(candidates, n_candidates);
         status = write_reports(q, s, p, d, err);
     }
     if (status == LOAM_OK && q->what_if) {
@@ -157,6 +173,7 @@ static int run(request *q, const loam_scenario *s, watch *w, loam_err *err)
     int code = status != LOAM_OK                   ? loam_report_error(err)
                : p->status == LOAM_PLAN_INFEASIBLE ? LOAM_EXIT_NOTHING_FITS
                                                    : LOAM_EXIT_OK;
+    free(candidates);
     loam_doubt_free(d);
     loam_plan_free(p);
     return code;

@@ -2,6 +2,7 @@
  * TensorRT-LLM's tables of total output tokens per second at full load (docs/source/performance/perf-overview.md,
  * commit 00f37686), FP8, three dense models on H100 and H200 in ten lengths. */
 #include "fleet/perf_int.h"
+#include "fleet/scenario_int.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,67 +24,22 @@ static const struct {
 } lengths[N_LENGTHS] = {{128, 128},   {128, 2048}, {128, 4096},  {500, 2000}, {1000, 1000},
                         {1000, 2000}, {2048, 128}, {2048, 2048}, {5000, 500}, {20000, 2000}};
 
-static const loam_fleet_model models[] = {
-    {.name = "Llama-3.1-8B",
-     .params = 8.03e9,
-     .layers = 32,
-     .hidden = 4096,
-     .kv_heads = 8,
-     .head_dim = 128,
-     .weight_bits = 8,
-     .kv_bits = 8},
-    {.name = "Llama-3.3-70B",
-     .params = 70.6e9,
-     .layers = 80,
-     .hidden = 8192,
-     .kv_heads = 8,
-     .head_dim = 128,
-     .weight_bits = 8,
-     .kv_bits = 8},
-    {.name = "Llama-3.1-405B",
-     .params = 405.9e9,
-     .layers = 126,
-     .hidden = 16384,
-     .kv_heads = 8,
-     .head_dim = 128,
-     .weight_bits = 8,
-     .kv_bits = 8},
-    {.name = "Qwen3-235B-A22B",
-     .params = 235e9,
-     .active_params = 22e9,
-     .experts = 128,
-     .experts_used = 8,
-     .layers = 94,
-     .hidden = 4096,
-     .kv_heads = 4,
-     .head_dim = 128,
-     .weight_bits = 8,
-     .kv_bits = 8},
-    {.name = "Llama-3.3-70B FP4",
-     .params = 70.6e9,
-     .layers = 80,
-     .hidden = 8192,
-     .kv_heads = 8,
-     .head_dim = 128,
-     .weight_bits = 4,
-     .kv_bits = 8},
-};
-
 static const struct table {
-    int model;
+    const char *model; /* of the built-in table */
+    double weight_bits;
     const char *chip;
     int chips;
     const char *group;
     double output_per_s[N_LENGTHS];
 } tables[] = {
-    {0, "H200", 1, "fitted", {27911, 26221, 18027, 20770, 17744, 16828, 3538, 12194, 3902, 1804}},
-    {0, "H100", 1, "fitted", {28312, 22714, 14325, 17660, 15220, 13899, 3450, 9305, 3459, 1351}},
-    {1, "H200", 1, "fitted", {3803, 4336, 2872, 3666, 2909, 2994, 442, 2003, 566, 283}},
-    {1, "H100", 2, "fitted", {6378, 6651, 4199, 5222, 4205, 4146, 762, 3082, 898, 437}},
-    {2, "H200", 8, "fitted", {3814, 5348, 4741, 4724, 3330, 3722, 456, 2948, 650, 505}},
-    {2, "H100", 8, "fitted", {3627, 4340, 3116, 3994, 2919, 2895, 453, 2296, 610, 345}},
-    {3, "H200", 8, "other", {30429, 42821, 26852, 28026, 23789, 22061, 3331, 16672, 3623, 1876}},
-    {4, "B200", 1, "other", {11147, 9922, 6831, 7762, 7007, 6271, 1339, 4783, 1459, 665}},
+    {"Llama-3.1-8B", 8, "H200", 1, "fitted", {27911, 26221, 18027, 20770, 17744, 16828, 3538, 12194, 3902, 1804}},
+    {"Llama-3.1-8B", 8, "H100", 1, "fitted", {28312, 22714, 14325, 17660, 15220, 13899, 3450, 9305, 3459, 1351}},
+    {"Llama-3.3-70B", 8, "H200", 1, "fitted", {3803, 4336, 2872, 3666, 2909, 2994, 442, 2003, 566, 283}},
+    {"Llama-3.3-70B", 8, "H100", 2, "fitted", {6378, 6651, 4199, 5222, 4205, 4146, 762, 3082, 898, 437}},
+    {"Llama-3.1-405B", 8, "H200", 8, "fitted", {3814, 5348, 4741, 4724, 3330, 3722, 456, 2948, 650, 505}},
+    {"Llama-3.1-405B", 8, "H100", 8, "fitted", {3627, 4340, 3116, 3994, 2919, 2895, 453, 2296, 610, 345}},
+    {"Qwen3-235B-A22B", 8, "H200", 8, "other", {30429, 42821, 26852, 28026, 23789, 22061, 3331, 16672, 3623, 1876}},
+    {"Llama-3.3-70B", 4, "B200", 1, "other", {11147, 9922, 6831, 7762, 7007, 6271, 1339, 4783, 1459, 665}},
 };
 
 bool loam_perf_row_add(loam_perf_rows *r, const char *group, const char *unit, const char *source, double published,
@@ -114,13 +70,18 @@ loam_fleet_chip loam_perf_plain_chip(const loam_chips *catalogue, const char *na
 static void add_table(loam_perf_rows *r, const struct table *t, const loam_chips *catalogue)
 {
     loam_fleet_chip chip = loam_perf_plain_chip(catalogue, t->chip);
-    const loam_fleet_model *m = &models[t->model];
+    loam_fleet_model m = {0};
+    for (size_t k = 0; k < loam_n_builtin_models; k++)
+        if (strcmp(loam_builtin_models[k].name, t->model) == 0)
+            m = loam_builtin_models[k];
+    m.weight_bits = t->weight_bits;
     for (int i = 0; i < N_LENGTHS; i++) {
         loam_service s = {.tokens_in = lengths[i].in, .tokens_out = lengths[i].out};
         loam_replica replica;
-        loam_perf_replica(m, &s, &chip, t->chips, 0, &replica);
+        loam_perf_replica(&m, &s, &chip, t->chips, 0, &replica);
         loam_perf_row_add(r, t->group, "output tokens/s", tensorrt, t->output_per_s[i], replica.output_per_s,
-                          "%s, %d x %s, %g in, %g out", m->name, t->chips, t->chip, lengths[i].in, lengths[i].out);
+                          "%s%s, %d x %s, %g in, %g out", m.name, t->weight_bits == 4 ? " FP4" : "", t->chips, t->chip,
+                          lengths[i].in, lengths[i].out);
     }
 }
 

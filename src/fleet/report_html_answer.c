@@ -62,6 +62,8 @@ void loam_page_answer(loam_page *g)
     if (g->m->servers_rented > 0)
         put_tile(g, loam_figure_count(g->m->servers_rented).text, "servers rented");
     put_tile(g, loam_figure_kw(peak_kw(g->m)).text, "power at the peak (IT)");
+    if (loam_plan_carbon_t(g->s, p) > 0)
+        put_tile(g, loam_figure_count(round(loam_plan_carbon_t(g->s, p))).text, "t of CO2 for its electricity");
     put_tile(g, isfinite(p->gap) ? loam_figure_share(fmax(0, p->gap)).text : "unknown",
              "at most, from the best possible");
     loam_page_put(g, "</div>\n");
