@@ -57,6 +57,70 @@ typedef struct loam_attention_task {
     float scale;                     /* of the scores, usually 1/√head_dim */
 } loam_attention_task;
 
+/* Functions of one element. */
+typedef enum loam_unary {
+    LOAM_UNARY_NONE,       /* x */
+    LOAM_UNARY_SILU,       /* x / (1 + e^-x) */
+    LOAM_UNARY_GELU,       /* x/2 · (1 + erf(x/√2)) */
+    LOAM_UNARY_GELU_TANH,  /* x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³))) */
+    LOAM_UNARY_QUICK_GELU, /* x / (1 + e^(-1.702·x)), of CLIP */
+    LOAM_UNARY_RELU,
+    LOAM_UNARY_TANH,
+    LOAM_UNARY_COUNT
+} loam_unary;
+
+/* A convolution over pictures or clips that lie as rows [n·f·h·w][c], channels last: output position (i, t, y, x) sums
+ * over (dt, dy, dx, channel) W[cout][dt][dy][dx][c] · in[i][t·stride_t + dt - pad_t][y·stride + dy - pad_top]
+ * [x·stride + dx - pad_left][c]; what lies outside is zero. With `up` the input is read as if every pixel stood 2 × 2
+ * times (nearest neighbour): y and x above go over 2h × 2w positions. Weights are a matrix [cout, kt·kh·kw·c]. */
+typedef struct loam_conv {
+    int64_t n, f, h, w, c;        /* input */
+    int64_t of, oh, ow;           /* output */
+    int kt, kh, kw;               /* taps */
+    int stride_t, stride;         /* along frames; along height and width */
+    int pad_t, pad_top, pad_left; /* in front; what is behind follows from the output's size */
+    bool up;
+} loam_conv;
+static inline int64_t loam_conv_rows(const loam_conv *c)
+{
+    return c->n * c->of * c->oh * c->ow;
+}
+/* Whether Winograd's F(4×4, 3×3) can compute it. */
+static inline bool loam_conv_is_winograd(const loam_conv *c)
+{
+    return c->kt == 1 && c->kh == 3 && c->kw == 3 && c->stride == 1 && c->stride_t == 1 && c->of == c->f &&
+           c->pad_top == 1 && c->pad_left == 1;
+}
+/* Output tiles of 4 × 4 positions; those at the right and lower edge may stand out. Tile t of a picture is at
+ * (t / tiles_w, t % tiles_w); pictures follow one another. */
+static inline int64_t loam_conv_tiles_w(const loam_conv *c)
+{
+    return (c->ow + 3) / 4;
+}
+static inline int64_t loam_conv_tiles(const loam_conv *c)
+{
+    return c->n * c->of * ((c->oh + 3) / 4) * loam_conv_tiles_w(c);
+}
+
+/* One head of attention without a cache: n_q rows of q against all n_k positions. */
+typedef struct loam_attend_task {
+    const float *q; /* row i at q + i·q_stride */
+    float *out;     /* row i at out + i·out_stride */
+    int64_t q_stride, out_stride;
+    const float *k;    /* as attend_pack made it: [n_k/16 rounded up][head_dim][16], zeros behind the end */
+    const float *v;    /* [n_k][head_dim rounded up to 16], zeros behind the head */
+    const float *bias; /* NULL, or added to the scores: row i at bias + i·bias_stride, n_k columns */
+    int64_t bias_stride, n_k;
+    int n_q, head_dim; /* n_q ≤ LOAM_ATTEND_ROWS */
+    int64_t causal;    /* ≥ 0: row i sees positions 0..causal+i only; -1: all */
+    float scale;
+} loam_attend_task;
+enum {
+    LOAM_ATTEND_ROWS = 96,              /* most query rows in one call */
+    LOAM_ATTEND_SCRATCH = 512 * 1024,   /* bytes that attend may use, 64-byte aligned */
+    LOAM_CONV_SCRATCH = 3 * 1024 * 1024 /* bytes that conv and winograd may use, 64-byte aligned */
+};
+
 typedef struct loam_kernels {
     loam_cpu_level level;
     bool bf16_dot; /* BF16 weights take LOAM_ACT_BF16 */
@@ -92,6 +156,35 @@ typedef struct loam_kernels {
      * LOAM_ATTENTION_SCRATCH bytes, 64-byte aligned. */
     void (*attention)(const loam_attention_task *t, void *scratch);
 
+    /* Pictures and clips. Weights of conv and winograd are F32, F16, BF16 or Q8_0 (widened to f32 on the way), inputs
+     * f32 rows x_stride apart. conv computes output rows [r0, r0 + m) × columns of groups [g0, g0 + n_groups), y at row
+     * r0 and group g0; sums over k in fixed blocks, so that a result does not depend on how rows and columns were cut.
+     * With 1 × 1 taps it is a product of many rows. winograd (Lavin & Gray 2016, F(4×4, 3×3)) computes the tiles
+     * [t0, t0 + n_tiles); y is the whole output, from column 16·g0 on. Both add bias [columns from 16·g0 on] unless
+     * NULL and write only columns below w->n. */
+    void (*conv)(const loam_conv *c, const float *x, int64_t x_stride, const loam_packed *w, int64_t r0, int64_t m,
+                 int64_t g0, int64_t n_groups, const float *bias, float *y, int64_t y_stride, void *scratch);
+    void (*winograd)(const loam_conv *c, const float *x, int64_t x_stride, const loam_packed *w, int64_t t0,
+                     int64_t n_tiles, int64_t g0, int64_t n_groups, const float *bias, float *y, int64_t y_stride,
+                     void *scratch);
+    /* Mean and sum of squared deviations of each group of c/groups channels over m rows: out [groups][2]. */
+    void (*group_stats)(const float *x, int64_t x_stride, int64_t m, int64_t c, int groups, double *out);
+    /* y = f(x · mul[channel] + add[channel]) for m rows. y may be x. */
+    void (*affine)(const float *x, int64_t x_stride, int64_t m, int64_t c, const float *mul, const float *add,
+                   loam_unary f, float *y, int64_t y_stride);
+    /* y = (x - mean)/√(var + eps) · mul + add over each row of n; mul and add [n], NULL: 1 and 0. y may be x. */
+    void (*layer_norm)(const float *x, int64_t x_stride, int64_t m, int64_t n, float eps, const float *mul,
+                       const float *add, float *y, int64_t y_stride);
+    void (*unary)(loam_unary f, const float *x, int64_t n, float *y);                     /* y = f(x) */
+    void (*gate)(loam_unary f, const float *gate, const float *up, int64_t n, float *y);  /* y = f(gate) · up */
+    void (*mul_add)(const float *a, const float *b, const float *c, int64_t n, float *y); /* y = a + b·c */
+    /* Brings rows [r0, r0 + m), r0 a multiple of 16, of one head's k and v into the layout of loam_attend_task; n_k is
+     * the number of all rows. kp and vp are the whole packed buffers. */
+    void (*attend_pack)(const float *k, int64_t k_stride, const float *v, int64_t v_stride, int64_t r0, int64_t m,
+                        int64_t n_k, int head_dim, float *kp, float *vp);
+    /* softmax(q·Kᵀ·scale + bias)·V with a running maximum. */
+    void (*attend)(const loam_attend_task *t, void *scratch);
+
     /* What this level can do at all, for `loam bench` (device/probe.h): n rounds of multiply-adds on registers; both
      * return the number of operations (a multiply-add counts two). read sums n bytes (a multiple of 256) and returns
      * the sum. */
@@ -109,6 +202,15 @@ size_t loam_act_row_bytes(loam_act a, int64_t k);
 static inline bool loam_act_serves(loam_act have, loam_act want)
 {
     return have == want || (have == LOAM_ACT_Q8K && want == LOAM_ACT_Q8);
+}
+
+static inline size_t loam_attend_k_floats(int64_t n_k, int head_dim)
+{
+    return (size_t)((n_k + 15) / 16 * 16) * (size_t)head_dim;
+}
+static inline size_t loam_attend_v_floats(int64_t n_k, int head_dim)
+{
+    return (size_t)n_k * (size_t)((head_dim + 15) / 16 * 16);
 }
 
 /* Rounds head_dim up to V's row length in the cache. */

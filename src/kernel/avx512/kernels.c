@@ -7,7 +7,10 @@
 #include "kernel/simd/rows.h"
 
 #include "kernel/simd/attention.h"
+#include "kernel/simd/attend.h"
+#include "kernel/simd/conv.h"
 #include "kernel/simd/peak.h"
+#include "kernel/simd/picture.h"
 #include "kernel/simd/table.h"
 
 #include "kernel/avx512/bf16.h"
