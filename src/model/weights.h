@@ -1,0 +1,52 @@
+/* The named weights of a picture or clip model, wherever they lie: a diffusers folder, a single file in the original
+ * layout (safetensors), GGUF, or several of these together (a separate VAE, TAESD, a motion module). Names are those of
+ * diffusers with the folder in front: "unet.down_blocks.0.resnets.0.conv1.weight", "text_encoder.text_model…",
+ * "text_encoder_2.…", "vae.…", "taesd.…", "motion.…" (motion modules), "transformer.…", "taehv.…". Other layouts are
+ * mapped to these names when a file is added. The files stay memory-mapped. */
+#ifndef LOAM_MODEL_WEIGHTS_H
+#define LOAM_MODEL_WEIGHTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "kernel/dtype.h"
+
+typedef struct loam_weights loam_weights;
+
+/* Opens a folder with model_index.json (its parts' safetensors, sharded ones too, and configs) or one file. Owned by
+ * the caller. A file of another kind of model, a broken or incomplete one: one sentence that names it. */
+LOAM_CHECK_RESULT loam_status loam_weights_open(const char *path, loam_weights **out, loam_err *err);
+/* Adds a file whose tensors take precedence over what is there. part: "vae", "taesd", "motion", "text_encoder", …; NULL:
+ * known from its names. */
+LOAM_CHECK_RESULT loam_status loam_weights_add(loam_weights *w, const char *path, const char *part, loam_err *err);
+void loam_weights_close(loam_weights *w);
+
+/* One tensor as it lies in a file, in PyTorch's order. A view can be some rows of a larger tensor (q, k, v of a fused
+ * projection). */
+typedef struct loam_weight_view {
+    const char *name; /* canonical */
+    const char *file; /* for messages */
+    enum { LOAM_WEIGHT_GGML, LOAM_WEIGHT_F64, LOAM_WEIGHT_F8_E4M3, LOAM_WEIGHT_F8_E5M2 } kind;
+    loam_dtype dtype; /* with LOAM_WEIGHT_GGML */
+    int n_dims;
+    int64_t shape[6];
+    const uint8_t *data;
+    size_t bytes;
+    bool transposed; /* a matrix [n, k] that lies as [k, n]; shape is [n, k] */
+} loam_weight_view;
+
+/* NULL when absent. Borrowed until close (or until a file with this name is added). */
+const loam_weight_view *loam_weights_find(const loam_weights *w, const char *name);
+/* Whether any name starts with prefix. */
+bool loam_weights_has(const loam_weights *w, const char *prefix);
+/* Numbers of blocks and the like: the smallest i for which no name starts with "<prefix>.<i>." */
+int loam_weights_count(const loam_weights *w, const char *prefix);
+/* The text of <part>/config.json of a diffusers folder (also "scheduler": its scheduler_config.json), NUL-terminated;
+ * NULL: there is none. */
+const char *loam_weights_config(const loam_weights *w, const char *part);
+/* The folder, or the file's path (tokenizer files lie beside). */
+const char *loam_weights_path(const loam_weights *w);
+
+#endif
