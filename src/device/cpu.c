@@ -240,11 +240,25 @@ static void cpu_program_free(loam_program *p)
     free(p);
 }
 
-/* Parts of a thread's scratch, in bytes. */
-static size_t kernel_bytes(void)
+/* Whether tensors have a fixed number of rows: a graph of pictures or clips. */
+static bool has_fixed_rows(const loam_plan *plan)
 {
-    return LOAM_MATMUL_SCRATCH > LOAM_ATTENTION_SCRATCH ? LOAM_MATMUL_SCRATCH
-                                                        : loam_align_up(LOAM_ATTENTION_SCRATCH, 64);
+    for (int i = 0; i < plan->n_ops; i++)
+        if (plan->ops[i].out >= 0 && plan->tensors[plan->ops[i].out].shape[0] > 0)
+            return true;
+    return false;
+}
+
+/* Parts of a thread's scratch, in bytes. */
+static size_t kernel_bytes(const loam_plan *plan)
+{
+    size_t most = LOAM_MATMUL_SCRATCH;
+    most = most > LOAM_ATTENTION_SCRATCH ? most : LOAM_ATTENTION_SCRATCH;
+    if (has_fixed_rows(plan)) {
+        most = most > LOAM_CONV_SCRATCH ? most : LOAM_CONV_SCRATCH;
+        most = most > LOAM_ATTEND_SCRATCH ? most : LOAM_ATTEND_SCRATCH;
+    }
+    return loam_align_up(most, 64);
 }
 
 /* Floats in a tile: two groups × all rows of a large step, or 16 groups × the 16 rows of a small one, or a task of
@@ -254,6 +268,9 @@ static size_t tile_floats(const loam_plan *plan)
     size_t rows = (size_t)plan->max_tokens, big = rows * 32, small = 16 * 16 * LOAM_MATMUL_MAX_GROUPS;
     size_t attention = (size_t)LOAM_ATTENTION_MAX_ROWS * LOAM_MAX_HEAD_DIM;
     size_t n = big > small ? big : small;
+    size_t fixed = (size_t)LOAM_CPU_PART_ROWS * LOAM_CPU_PART_GROUPS * 16;
+    if (has_fixed_rows(plan) && n < fixed)
+        n = fixed;
     return loam_align_up(n > attention ? n : attention, 16);
 }
 
@@ -269,7 +286,10 @@ static size_t row_floats(const loam_plan *plan)
 
 static size_t super_floats(const loam_plan *plan)
 {
-    return (size_t)plan->max_tokens * 256;
+    size_t rows = (size_t)plan->max_tokens;
+    if (has_fixed_rows(plan) && rows < 2 * LOAM_CPU_PART_ROWS)
+        rows = 2 * LOAM_CPU_PART_ROWS;
+    return rows * 256;
 }
 
 /* Room for GATED operations with a Q8K result; those of one stage run at the same time and get places of their own. */
@@ -310,7 +330,8 @@ static loam_status cpu_program_new(loam_device *d, const loam_plan *plan, loam_p
     p->device = d;
     p->plan = plan;
     p->arena_bytes = plan->arena_bytes + 4096; /* never empty */
-    p->scratch_bytes = kernel_bytes() + (2 * tile_floats(plan) + row_floats(plan) + super_floats(plan)) * sizeof(float);
+    p->scratch_bytes =
+        kernel_bytes(plan) + (2 * tile_floats(plan) + 3 * row_floats(plan) + super_floats(plan)) * sizeof(float);
     p->scratch_bytes = loam_align_up(p->scratch_bytes, 4096);
     size_t progress_bytes = ((size_t)plan->n_ops + 1) * sizeof *p->progress;
     p->progress = aligned_alloc(64, progress_bytes);
@@ -381,10 +402,12 @@ static void run_step(void *arg, int thread, int n_threads)
     uint8_t *mine = p->scratch + (size_t)thread * p->scratch_bytes;
     size_t tile = tile_floats(p->plan);
     loam_cpu_scratch s = {.kernel = mine};
-    s.tile[0] = (float *)(mine + kernel_bytes());
+    s.tile[0] = (float *)(mine + kernel_bytes(p->plan));
     s.tile[1] = s.tile[0] + tile;
     s.row = s.tile[1] + tile;
-    s.super = s.row + row_floats(p->plan);
+    s.row2 = s.row + row_floats(p->plan);
+    s.row3 = s.row2 + row_floats(p->plan);
+    s.super = s.row3 + row_floats(p->plan);
     const uint32_t run = atomic_load(&p->run);
     for (int first = 0, end; first < p->plan->n_ops; first = end) {
         for (end = first; end < p->plan->n_ops && ops[end].stage == ops[first].stage; end++) {
@@ -421,6 +444,11 @@ static loam_status cpu_program_run(loam_program *p, const loam_step *s, loam_err
     return LOAM_OK;
 }
 
+static float *cpu_program_input(loam_program *p, int t)
+{
+    return (float *)(p->arena + p->plan->tensors[t].offset);
+}
+
 static const float *cpu_program_output(loam_program *p, int t)
 {
     return (const float *)(p->arena + p->plan->tensors[t].offset);
@@ -452,6 +480,7 @@ const loam_device_api loam_device_cpu = {
     .program_new = cpu_program_new,
     .program_free = cpu_program_free,
     .program_run = cpu_program_run,
+    .program_input = cpu_program_input,
     .program_output = cpu_program_output,
     .program_read = cpu_program_read,
 };

@@ -77,11 +77,46 @@ struct loam_program {
 
 /* Where a thread's scratch has its parts. */
 typedef struct loam_cpu_scratch {
-    void *kernel;   /* LOAM_MATMUL_SCRATCH or LOAM_ATTENTION_SCRATCH */
-    float *tile[2]; /* results of a product before they are converted or gated */
-    float *row;     /* one row of the widest tensor */
-    float *super;   /* all rows of a step × 256 columns, before they are quantised with one scale */
+    void *kernel;       /* what the kernels may use */
+    float *tile[2];     /* results of a product before they are converted or gated */
+    float *row;         /* one row of the widest tensor */
+    float *row2, *row3; /* likewise */
+    float *super;       /* all rows of a step × 256 columns, before they are quantised with one scale */
 } loam_cpu_scratch;
+
+static inline const loam_tensor *loam_cpu_tensor(const loam_program *p, int id)
+{
+    return &p->plan->tensors[id];
+}
+static inline void *loam_cpu_rows(const loam_program *p, int id)
+{
+    return p->arena + loam_cpu_tensor(p, id)->offset;
+}
+static inline float *loam_cpu_row(const loam_program *p, int id, int64_t row)
+{
+    return (float *)(p->arena + loam_cpu_tensor(p, id)->offset + (size_t)row * loam_cpu_tensor(p, id)->row_bytes);
+}
+static inline int64_t loam_cpu_stride(const loam_program *p, int id)
+{
+    return (int64_t)(loam_cpu_tensor(p, id)->row_bytes / sizeof(float));
+}
+static inline int64_t loam_cpu_n_rows(const loam_program *p, int id)
+{
+    int64_t n = loam_cpu_tensor(p, id)->shape[0];
+    return n == LOAM_DIM_OUTPUTS ? p->step.n_outputs : n == LOAM_DIM_TOKENS ? p->step.n_tokens : n;
+}
+/* Stores m rows of columns [c0, c0 + n) of tensor id in its layout; c0 and n are multiples of 32 when it is Q8, of 256
+ * when it is Q8K. */
+void loam_cpu_store(const loam_program *p, int id, int64_t row0, int64_t m, const float *x, int64_t x_stride,
+                    int64_t c0, int64_t n);
+
+/* Operations of pictures and clips (cpu_picture.c). */
+bool loam_cpu_is_picture(const loam_op *o);
+int loam_cpu_picture_tasks(const loam_program *p, const loam_op *o);
+void loam_cpu_picture_run(const loam_program *p, const loam_op *o, int task, const loam_cpu_scratch *s);
+
+/* A task of the convolution kernel: as many rows and column groups as it blocks well. */
+enum { LOAM_CPU_PART_ROWS = 192, LOAM_CPU_PART_GROUPS = 16, LOAM_CPU_PART_TILES = 64 };
 
 /* Number of tasks that an operation falls into at this step, and one of them. Tasks of one operation touch disjoint
  * outputs. */

@@ -6,37 +6,10 @@
 
 enum { ROWS_PER_TASK = 8 };
 
-static const loam_tensor *tensor(const loam_program *p, int id)
+void loam_cpu_store(const loam_program *p, int id, int64_t row0, int64_t m, const float *x, int64_t x_stride,
+                    int64_t c0, int64_t n)
 {
-    return &p->plan->tensors[id];
-}
-
-static void *rows_of(const loam_program *p, int id)
-{
-    return p->arena + tensor(p, id)->offset;
-}
-
-static float *f32_row(const loam_program *p, int id, int64_t row)
-{
-    return (float *)(p->arena + tensor(p, id)->offset + (size_t)row * tensor(p, id)->row_bytes);
-}
-
-static int64_t f32_stride(const loam_program *p, int id)
-{
-    return (int64_t)(tensor(p, id)->row_bytes / sizeof(float));
-}
-
-static int64_t n_rows(const loam_program *p, int id)
-{
-    return tensor(p, id)->shape[0] == LOAM_DIM_OUTPUTS ? p->step.n_outputs : p->step.n_tokens;
-}
-
-/* Stores m rows of columns [c0, c0 + n) of tensor id in its layout; c0 and n are multiples of 32 when it is Q8, of 256
- * when it is Q8K. */
-static void store(const loam_program *p, int id, int64_t row0, int64_t m, const float *x, int64_t x_stride, int64_t c0,
-                  int64_t n)
-{
-    const loam_tensor *t = tensor(p, id);
+    const loam_tensor *t = loam_cpu_tensor(p, id);
     const loam_kernels *ks = p->device->kernels;
     uint8_t *dst = p->arena + t->offset + (size_t)row0 * t->row_bytes;
     if (t->layout == LOAM_ACT_Q8)
@@ -61,53 +34,112 @@ static int64_t groups_per_task(const loam_program *p, int64_t n_groups, int64_t 
     return share < 2 ? 2 : share > LOAM_MATMUL_MAX_GROUPS ? LOAM_MATMUL_MAX_GROUPS : share;
 }
 
-static void run_matmul(const loam_program *p, const loam_op *o, int task, const loam_cpu_scratch *s)
+/* A task's part of a product. */
+typedef struct part {
+    int64_t row0, rows, g0, groups;
+    int64_t c0, cols; /* columns below the matrix' n */
+} part;
+
+/* Whether a product is done by the convolution kernel with 1 × 1 taps: many rows of f32, in blocks of rows and k. */
+static bool by_conv(const loam_program *p, const loam_op *o)
+{
+    const loam_tensor *out = loam_cpu_tensor(p, o->out);
+    loam_act act = loam_kernels_act(p->device->kernels, loam_cpu_tensor(p, o->in[1])->dtype);
+    return out->shape[0] > 16 && act == LOAM_ACT_F32;
+}
+
+/* Tasks of a product over rows and columns, and the part of one of them (task < 0: just the number). Steps of open size
+ * are not cut by rows: their weights would be read once more by each part. */
+static int cut_product(const loam_program *p, const loam_op *o, int64_t n_inputs, int task, part *out)
+{
+    enum { INTEGER_ROWS = 384 };
+    const loam_packed *w = &loam_cpu_tensor(p, o->in[1])->weight->packed;
+    int64_t m = loam_cpu_n_rows(p, o->out), rows = m, groups = groups_per_task(p, w->n_groups, m);
+    if (by_conv(p, o)) {
+        rows = LOAM_CPU_PART_ROWS;
+        groups = LOAM_CPU_PART_GROUPS / n_inputs;
+        int64_t want = loam_pool_size(p->device->pool) * 4, row_parts = (m + rows - 1) / rows;
+        while (groups > 2 && row_parts * ((w->n_groups + groups - 1) / groups) < want)
+            groups /= 2;
+    } else if (loam_cpu_tensor(p, o->out)->shape[0] > INTEGER_ROWS) {
+        rows = INTEGER_ROWS;
+    }
+    int64_t row_parts = (m + rows - 1) / rows, col_parts = (w->n_groups + groups - 1) / groups;
+    if (task >= 0) {
+        part t = {.row0 = task / col_parts * rows, .g0 = task % col_parts * groups};
+        t.rows = m - t.row0 < rows ? m - t.row0 : rows;
+        t.groups = w->n_groups - t.g0 < groups ? w->n_groups - t.g0 : groups;
+        t.c0 = t.g0 * 16;
+        t.cols = w->n - t.c0 < t.groups * 16 ? w->n - t.c0 : t.groups * 16;
+        *out = t;
+    }
+    return m ? (int)(row_parts * col_parts) : 0;
+}
+
+/* x · Wᵀ (+ bias) of a part, y with y_stride. Without whole_groups only columns below n may be written. */
+static void product(const loam_program *p, const loam_op *o, int weight, int bias, const part *t, float *y,
+                    int64_t y_stride, const loam_cpu_scratch *s)
 {
     const loam_kernels *ks = p->device->kernels;
-    const loam_tensor *x = tensor(p, o->in[0]), *out = tensor(p, o->out);
-    const loam_packed *w = &tensor(p, o->in[1])->weight->packed;
-    int64_t m = n_rows(p, o->out), per = groups_per_task(p, w->n_groups, m), g0 = task * per;
-    int64_t ng = w->n_groups - g0 < per ? w->n_groups - g0 : per, c0 = g0 * 16;
-    int64_t n = w->n - c0 < ng * 16 ? w->n - c0 : ng * 16;
-    const float *bias = o->in[2] >= 0 ? tensor(p, o->in[2])->weight->vector + c0 : NULL;
-    if (!bias && o->in[3] < 0 && n == ng * 16 && out->layout == LOAM_ACT_F32) {
-        ks->matmul(w, g0, ng, rows_of(p, o->in[0]), x->row_bytes, m, f32_row(p, o->out, 0) + c0, f32_stride(p, o->out),
-                   s->kernel);
+    const loam_tensor *x = loam_cpu_tensor(p, o->in[0]);
+    const loam_packed *w = &loam_cpu_tensor(p, weight)->weight->packed;
+    const float *b = bias >= 0 ? loam_cpu_tensor(p, bias)->weight->vector + t->c0 : NULL;
+    if (by_conv(p, o)) {
+        int64_t m = loam_cpu_n_rows(p, o->out);
+        loam_conv c = {.n = 1,
+                       .f = 1,
+                       .h = 1,
+                       .w = m,
+                       .c = w->k,
+                       .of = 1,
+                       .oh = 1,
+                       .ow = m,
+                       .kt = 1,
+                       .kh = 1,
+                       .kw = 1,
+                       .stride_t = 1,
+                       .stride = 1};
+        ks->conv(&c, loam_cpu_rows(p, o->in[0]), loam_cpu_stride(p, o->in[0]), w, t->row0, t->rows, t->g0, t->groups, b,
+                 y, y_stride, s->kernel);
+        return;
+    }
+    const uint8_t *rows = (const uint8_t *)loam_cpu_rows(p, o->in[0]) + (size_t)t->row0 * x->row_bytes;
+    ks->matmul(w, t->g0, t->groups, rows, x->row_bytes, t->rows, y, y_stride, s->kernel);
+    for (int64_t i = 0; b && i < t->rows; i++)
+        ks->add(y + i * y_stride, b, t->cols, y + i * y_stride);
+}
+
+static void run_matmul(const loam_program *p, const loam_op *o, int task, const loam_cpu_scratch *s)
+{
+    const loam_tensor *out = loam_cpu_tensor(p, o->out);
+    part t;
+    cut_product(p, o, 1, task, &t);
+    int64_t stride = t.groups * 16;
+    if (o->in[3] < 0 && out->layout == LOAM_ACT_F32 && (t.cols == stride || by_conv(p, o))) {
+        product(p, o, o->in[1], o->in[2], &t, loam_cpu_row(p, o->out, t.row0) + t.c0, loam_cpu_stride(p, o->out), s);
         return;
     }
     float *y = s->tile[0];
-    ks->matmul(w, g0, ng, rows_of(p, o->in[0]), x->row_bytes, m, y, ng * 16, s->kernel);
-    for (int64_t i = 0; i < m; i++) {
-        float *row = y + i * ng * 16;
-        if (bias)
-            ks->add(row, bias, n, row);
-        if (o->in[3] >= 0)
-            ks->add(row, f32_row(p, o->in[3], i) + c0, n, row);
-    }
-    store(p, o->out, 0, m, y, ng * 16, c0, n);
+    product(p, o, o->in[1], o->in[2], &t, y, stride, s);
+    for (int64_t i = 0; o->in[3] >= 0 && i < t.rows; i++)
+        p->device->kernels->add(y + i * stride, loam_cpu_row(p, o->in[3], t.row0 + i) + t.c0, t.cols, y + i * stride);
+    loam_cpu_store(p, o->out, t.row0, t.rows, y, stride, t.c0, t.cols);
 }
 
-/* silu(gate)·up for m rows from row0 on and ng groups, in s->tile[0], ng·16 columns a row. */
-static void gated_tile(const loam_program *p, const loam_op *o, int64_t row0, int64_t m, int64_t g0, int64_t ng,
-                       const loam_cpu_scratch *s)
+/* f(gate)·up of a part, in s->tile[0], groups·16 columns a row. */
+static void gated_tile(const loam_program *p, const loam_op *o, const part *t, const loam_cpu_scratch *s)
 {
-    const loam_kernels *ks = p->device->kernels;
-    const loam_tensor *x = tensor(p, o->in[0]);
-    const uint8_t *rows = (const uint8_t *)rows_of(p, o->in[0]) + (size_t)row0 * x->row_bytes;
     for (int i = 0; i < 2; i++)
-        ks->matmul(&tensor(p, o->in[1 + i])->weight->packed, g0, ng, rows, x->row_bytes, m, s->tile[i], ng * 16,
-                   s->kernel);
-    ks->swiglu(s->tile[0], s->tile[1], m * ng * 16, s->tile[0]);
+        product(p, o, o->in[1 + i], o->in[3 + i], t, s->tile[i], t->groups * 16, s);
+    p->device->kernels->gate(o->f, s->tile[0], s->tile[1], t->rows * t->groups * 16, s->tile[0]);
 }
 
 static void run_gated(const loam_program *p, const loam_op *o, int task, const loam_cpu_scratch *s)
 {
-    const loam_packed *w = &tensor(p, o->in[1])->weight->packed;
-    int64_t m = n_rows(p, o->out), per = groups_per_task(p, w->n_groups, m), g0 = task * per;
-    int64_t ng = w->n_groups - g0 < per ? w->n_groups - g0 : per, c0 = g0 * 16;
-    int64_t n = w->n - c0 < ng * 16 ? w->n - c0 : ng * 16;
-    gated_tile(p, o, 0, m, g0, ng, s);
-    store(p, o->out, 0, m, s->tile[0], ng * 16, c0, n);
+    part t;
+    cut_product(p, o, 2, task, &t);
+    gated_tile(p, o, &t, s);
+    loam_cpu_store(p, o->out, t.row0, t.rows, s->tile[0], t.groups * 16, t.c0, t.cols);
 }
 
 /* How GATED is cut when its result is Q8K, whose scales belong to 256 columns. Many rows: a task has a super-block of
@@ -120,7 +152,7 @@ typedef struct super_cut {
     int64_t n_parts; /* of the rows */
 } super_cut;
 
-static super_cut cut_super(const loam_program *p, int64_t n_groups, int64_t m)
+static super_cut cut_super(const loam_program *p, const loam_op *o, int64_t n_groups, int64_t m)
 {
     super_cut c = {.groups = 2, .rows = m, .n_parts = 1};
     if (m <= LOAM_CPU_MEETING_ROWS) {
@@ -129,6 +161,9 @@ static super_cut cut_super(const loam_program *p, int64_t n_groups, int64_t m)
         return c;
     }
     int64_t n_supers = n_groups / SUPER_GROUPS, n_parts = loam_pool_size(p->device->pool) * 4 / n_supers + 1;
+    if (loam_cpu_tensor(p, o->out)->shape[0] > 0 &&
+        n_parts < m / LOAM_CPU_PART_ROWS) /* what the scratch has room for */
+        n_parts = m / LOAM_CPU_PART_ROWS;
     n_parts = n_parts > m / PART_ROWS ? m / PART_ROWS : n_parts; /* each part unpacks the weights anew */
     c.groups = SUPER_GROUPS;
     c.rows = (m / n_parts + TILE_ROWS) / TILE_ROWS * TILE_ROWS;
@@ -138,23 +173,25 @@ static super_cut cut_super(const loam_program *p, int64_t n_groups, int64_t m)
 
 static void run_gated_super(const loam_program *p, const loam_op *o, int task, const loam_cpu_scratch *s)
 {
-    int64_t n_groups = tensor(p, o->in[1])->weight->packed.n_groups, m = n_rows(p, o->out), n = n_groups * 16;
-    super_cut c = cut_super(p, n_groups, m);
+    int64_t n_groups = loam_cpu_tensor(p, o->in[1])->weight->packed.n_groups, m = loam_cpu_n_rows(p, o->out),
+            n = n_groups * 16;
+    super_cut c = cut_super(p, o, n_groups, m);
     if (m > LOAM_CPU_MEETING_ROWS) { /* two groups at a time: their products stay in the cache for SwiGLU */
         int64_t super = task / c.n_parts, row0 = task % c.n_parts * c.rows;
         int64_t rows = m - row0 < c.rows ? m - row0 : c.rows;
         for (int64_t g = 0; g < SUPER_GROUPS; g += TILE_GROUPS) {
-            gated_tile(p, o, row0, rows, super * SUPER_GROUPS + g, TILE_GROUPS, s);
+            int64_t g0 = super * SUPER_GROUPS + g;
+            gated_tile(p, o, &(part){row0, rows, g0, TILE_GROUPS, g0 * 16, 32}, s);
             for (int64_t i = 0; i < rows; i++)
                 memcpy(s->super + i * SUPER_COLS + g * 16, s->tile[0] + i * 32, 32 * sizeof(float));
         }
-        store(p, o->out, row0, rows, s->super, SUPER_COLS, super * SUPER_COLS, SUPER_COLS);
+        loam_cpu_store(p, o->out, row0, rows, s->super, SUPER_COLS, super * SUPER_COLS, SUPER_COLS);
         return;
     }
     int64_t g0 = task * c.groups, cols = c.groups * 16, super = g0 / SUPER_GROUPS;
-    gated_tile(p, o, 0, m, g0, c.groups, s);
+    gated_tile(p, o, &(part){0, m, g0, c.groups, g0 * 16, cols}, s);
     if (c.groups == SUPER_GROUPS) {
-        store(p, o->out, 0, m, s->tile[0], SUPER_COLS, super * SUPER_COLS, SUPER_COLS);
+        loam_cpu_store(p, o->out, 0, m, s->tile[0], SUPER_COLS, super * SUPER_COLS, SUPER_COLS);
         return;
     }
     const struct loam_op_meeting *meeting = &p->meetings[o - p->plan->ops];
@@ -163,7 +200,7 @@ static void run_gated_super(const loam_program *p, const loam_op *o, int task, c
     uint32_t groups = (uint32_t)c.groups;
     uint32_t done = atomic_fetch_add_explicit(&meeting->done[super], groups, memory_order_acq_rel) + groups;
     if (done % SUPER_GROUPS == 0)
-        store(p, o->out, 0, m, meeting->rows + super * SUPER_COLS, n, super * SUPER_COLS, SUPER_COLS);
+        loam_cpu_store(p, o->out, 0, m, meeting->rows + super * SUPER_COLS, n, super * SUPER_COLS, SUPER_COLS);
 }
 
 static void run_rows(const loam_program *p, const loam_op *o, int64_t row, const loam_cpu_scratch *s)
@@ -172,41 +209,42 @@ static void run_rows(const loam_program *p, const loam_op *o, int64_t row, const
     const loam_step *st = &p->step;
     switch (o->kind) {
     case LOAM_OP_EMBED: {
-        const loam_weight *w = tensor(p, o->in[1])->weight;
-        const char *src = (const char *)w->rows + (size_t)st->tokens[row] * loam_dtype_row_bytes(w->dtype, w->k);
-        loam_dequantize(w->dtype, src, f32_row(p, o->out, row), w->k);
+        const loam_weight *w = loam_cpu_tensor(p, o->in[1])->weight;
+        const char *src = (const char *)w->rows + (size_t)(o->by_position ? st->positions : st->tokens)[row] *
+                                                      loam_dtype_row_bytes(w->dtype, w->k);
+        loam_dequantize(w->dtype, src, loam_cpu_row(p, o->out, row), w->k);
         break;
     }
     case LOAM_OP_RMS_NORM: {
-        const loam_weight *w = tensor(p, o->in[1])->weight;
-        int64_t cols = tensor(p, o->out)->shape[1], n = w->k;
-        bool plain = tensor(p, o->out)->layout == LOAM_ACT_F32;
-        float *y = plain ? f32_row(p, o->out, row) : s->row;
-        ks->rms_norm(f32_row(p, o->in[0], row), n, w->vector, o->eps, cols / n, n, y, n);
+        const loam_weight *w = loam_cpu_tensor(p, o->in[1])->weight;
+        int64_t cols = loam_cpu_tensor(p, o->out)->shape[1], n = w->k;
+        bool plain = loam_cpu_tensor(p, o->out)->layout == LOAM_ACT_F32;
+        float *y = plain ? loam_cpu_row(p, o->out, row) : s->row;
+        ks->rms_norm(loam_cpu_row(p, o->in[0], row), n, w->vector, o->eps, cols / n, n, y, n);
         if (!plain)
-            store(p, o->out, row, 1, y, cols, 0, cols);
+            loam_cpu_store(p, o->out, row, 1, y, cols, 0, cols);
         break;
     }
     case LOAM_OP_ADD:
-        ks->add(f32_row(p, o->in[0], row), f32_row(p, o->in[1], row), tensor(p, o->out)->shape[1],
-                f32_row(p, o->out, row));
+        ks->add(loam_cpu_row(p, o->in[0], row), loam_cpu_row(p, o->in[1], row), loam_cpu_tensor(p, o->out)->shape[1],
+                loam_cpu_row(p, o->out, row));
         break;
-    case LOAM_OP_SWIGLU: {
-        int64_t cols = tensor(p, o->out)->shape[1];
-        ks->swiglu(f32_row(p, o->in[0], row), f32_row(p, o->in[1], row), cols, s->row);
-        store(p, o->out, row, 1, s->row, cols, 0, cols);
+    case LOAM_OP_GATE: {
+        int64_t cols = loam_cpu_tensor(p, o->out)->shape[1];
+        ks->gate(o->f, loam_cpu_row(p, o->in[0], row), loam_cpu_row(p, o->in[1], row), cols, s->row);
+        loam_cpu_store(p, o->out, row, 1, s->row, cols, 0, cols);
         break;
     }
     case LOAM_OP_GATHER:
-        memcpy(f32_row(p, o->out, row), f32_row(p, o->in[0], st->output_rows[row]),
-               (size_t)tensor(p, o->out)->shape[1] * 4);
+        memcpy(loam_cpu_row(p, o->out, row), loam_cpu_row(p, o->in[0], st->output_rows[row]),
+               (size_t)loam_cpu_tensor(p, o->out)->shape[1] * 4);
         break;
     case LOAM_OP_CONVERT:
-        store(p, o->out, row, 1, f32_row(p, o->in[0], row), 0, 0, tensor(p, o->out)->shape[1]);
+        loam_cpu_store(p, o->out, row, 1, loam_cpu_row(p, o->in[0], row), 0, 0, loam_cpu_tensor(p, o->out)->shape[1]);
         break;
     case LOAM_OP_ROPE_TABLE: {
         const double *freqs = p->rope_freqs[o - p->plan->ops], amplitude = freqs[o->n_rot / 2];
-        float *cs = f32_row(p, o->out, row), *sn = cs + o->n_rot;
+        float *cs = loam_cpu_row(p, o->out, row), *sn = cs + o->n_rot;
         for (int i = 0; i < o->n_rot / 2; i++) {
             double angle = freqs[i] * st->positions[row];
             float c = (float)(cos(angle) * amplitude), sine = (float)(sin(angle) * amplitude);
@@ -218,8 +256,9 @@ static void run_rows(const loam_program *p, const loam_op *o, int64_t row, const
         break;
     }
     case LOAM_OP_ROPE: {
-        const float *table = f32_row(p, o->in[1], row);
-        ks->rope(f32_row(p, o->in[0], row), o->n_heads, o->head_dim, o->n_rot, o->neox, table, table + o->n_rot);
+        int64_t n_table = loam_cpu_n_rows(p, o->in[1]); /* fewer than rows: the sequences of a batch share it */
+        const float *table = loam_cpu_row(p, o->in[1], row % n_table);
+        ks->rope(loam_cpu_row(p, o->in[0], row), o->n_heads, o->head_dim, o->n_rot, o->neox, table, table + o->n_rot);
         break;
     }
     default:
@@ -232,10 +271,10 @@ static void run_kv_write(const loam_program *p, const loam_op *o, int task)
 {
     const loam_step_span *sp = &p->step.spans[task / o->n_kv_heads];
     const int h = task % o->n_kv_heads;
-    const loam_kv *kv = tensor(p, o->in[2])->kv;
+    const loam_kv *kv = loam_cpu_tensor(p, o->in[2])->kv;
     for (int i = 0; i < sp->n_rows; i++)
-        p->device->kernels->kv_write(f32_row(p, o->in[0], sp->first_row + i) + h * o->head_dim,
-                                     f32_row(p, o->in[1], sp->first_row + i) + h * o->head_dim, o->head_dim,
+        p->device->kernels->kv_write(loam_cpu_row(p, o->in[0], sp->first_row + i) + h * o->head_dim,
+                                     loam_cpu_row(p, o->in[1], sp->first_row + i) + h * o->head_dim, o->head_dim,
                                      sp->pos + i, kv_k(kv, sp->seq, h), kv_v(kv, sp->seq, h));
 }
 
@@ -254,7 +293,7 @@ static int span_tasks(const loam_op *o, const loam_step_span *sp)
 
 static void run_attention(const loam_program *p, const loam_op *o, int task, const loam_cpu_scratch *s)
 {
-    const loam_kv *kv = tensor(p, o->in[1])->kv;
+    const loam_kv *kv = loam_cpu_tensor(p, o->in[1])->kv;
     const loam_step_span *sp = p->step.spans;
     int group = o->n_heads / o->n_kv_heads, per = tokens_per_task(o);
     while (task >= span_tasks(o, sp))
@@ -263,12 +302,12 @@ static void run_attention(const loam_program *p, const loam_op *o, int task, con
     int first = task / o->n_kv_heads * per, h = task % o->n_kv_heads;
     int n = sp->n_rows - first < per ? sp->n_rows - first : per;
     int64_t cols = (int64_t)group * o->head_dim, row = sp->first_row + first;
-    bool plain = tensor(p, o->out)->layout == LOAM_ACT_F32;
+    bool plain = loam_cpu_tensor(p, o->out)->layout == LOAM_ACT_F32;
     loam_attention_task t = {
-        .q = f32_row(p, o->in[0], row) + h * cols,
-        .q_stride = f32_stride(p, o->in[0]),
-        .out = plain ? f32_row(p, o->out, row) + h * cols : s->tile[0],
-        .out_stride = plain ? f32_stride(p, o->out) : cols,
+        .q = loam_cpu_row(p, o->in[0], row) + h * cols,
+        .q_stride = loam_cpu_stride(p, o->in[0]),
+        .out = plain ? loam_cpu_row(p, o->out, row) + h * cols : s->tile[0],
+        .out_stride = plain ? loam_cpu_stride(p, o->out) : cols,
         .k = kv_k(kv, sp->seq, h),
         .v = kv_v(kv, sp->seq, h),
         .n_tokens = n,
@@ -280,22 +319,23 @@ static void run_attention(const loam_program *p, const loam_op *o, int task, con
     };
     p->device->kernels->attention(&t, s->kernel);
     if (!plain)
-        store(p, o->out, row, n, s->tile[0], cols, h * cols, cols);
+        loam_cpu_store(p, o->out, row, n, s->tile[0], cols, h * cols, cols);
 }
 
 int loam_cpu_op_tasks(const loam_program *p, const loam_op *o)
 {
-    int64_t m = o->out >= 0 ? n_rows(p, o->out) : p->step.n_tokens;
+    int64_t m = o->out >= 0 ? loam_cpu_n_rows(p, o->out) : p->step.n_tokens;
+    if (loam_cpu_is_picture(o))
+        return loam_cpu_picture_tasks(p, o);
     switch (o->kind) {
     case LOAM_OP_MATMUL:
     case LOAM_OP_GATED: {
-        int64_t n_groups = tensor(p, o->in[1])->weight->packed.n_groups;
-        if (o->kind == LOAM_OP_GATED && m && tensor(p, o->out)->layout == LOAM_ACT_Q8K) {
-            super_cut c = cut_super(p, n_groups, m);
+        int64_t n_groups = loam_cpu_tensor(p, o->in[1])->weight->packed.n_groups;
+        if (o->kind == LOAM_OP_GATED && m && loam_cpu_tensor(p, o->out)->layout == LOAM_ACT_Q8K) {
+            super_cut c = cut_super(p, o, n_groups, m);
             return (int)(n_groups / c.groups * c.n_parts);
         }
-        int64_t per = groups_per_task(p, n_groups, m);
-        return m ? (int)((n_groups + per - 1) / per) : 0;
+        return cut_product(p, o, o->kind == LOAM_OP_GATED ? 2 : 1, -1, NULL);
     }
     case LOAM_OP_KV_WRITE:
         return p->step.n_spans * o->n_kv_heads;
@@ -312,12 +352,16 @@ int loam_cpu_op_tasks(const loam_program *p, const loam_op *o)
 
 void loam_cpu_op_run(const loam_program *p, const loam_op *o, int task, const loam_cpu_scratch *s)
 {
+    if (loam_cpu_is_picture(o)) {
+        loam_cpu_picture_run(p, o, task, s);
+        return;
+    }
     switch (o->kind) {
     case LOAM_OP_MATMUL:
         run_matmul(p, o, task, s);
         return;
     case LOAM_OP_GATED:
-        if (tensor(p, o->out)->layout == LOAM_ACT_Q8K)
+        if (loam_cpu_tensor(p, o->out)->layout == LOAM_ACT_Q8K)
             run_gated_super(p, o, task, s);
         else
             run_gated(p, o, task, s);
@@ -329,7 +373,7 @@ void loam_cpu_op_run(const loam_program *p, const loam_op *o, int task, const lo
         run_attention(p, o, task, s);
         return;
     default: {
-        int64_t m = n_rows(p, o->out), first = (int64_t)task * ROWS_PER_TASK;
+        int64_t m = loam_cpu_n_rows(p, o->out), first = (int64_t)task * ROWS_PER_TASK;
         for (int64_t row = first; row < first + ROWS_PER_TASK && row < m; row++)
             run_rows(p, o, row, s);
     }

@@ -28,7 +28,8 @@ typedef struct loam_device_api {
     loam_act (*act)(const loam_device *d, loam_dtype weight);
 
     /* Brings src [n, k] (rows as in a file; n = 1 for vectors) into the device's layout. `rows` asks that single rows
-     * can be looked up (EMBED), `products` that it can be multiplied with. src stays borrowed until weight_free. */
+     * can be looked up (EMBED), `products` that it can be multiplied with. With `rows` src stays borrowed until
+     * weight_free, else it is read in this call only. */
     loam_status (*weight_new)(loam_device *d, loam_dtype t, int64_t n, int64_t k, const void *src, bool products,
                               bool rows, loam_weight **out, loam_err *err);
     void (*weight_free)(loam_device *d, loam_weight *w);
@@ -45,6 +46,8 @@ typedef struct loam_device_api {
     void (*program_free)(loam_program *p);
     /* Runs one step and waits for it. The caller has checked tokens, positions and counts. */
     loam_status (*program_run)(loam_program *p, const loam_step *s, loam_err *err);
+    /* Where the caller writes an f32 INPUT tensor [rows, columns]; it keeps what was written from run to run. */
+    float *(*program_input)(loam_program *p, int tensor);
     /* Rows of an OUTPUT tensor as f32 on the host, valid until the next run. */
     const float *(*program_output)(loam_program *p, int tensor);
     /* Copies rows [0, n) of any f32 tensor that still stands in the arena (tests). */

@@ -21,18 +21,38 @@ enum {
  *   EMBED       tokens [T] i32, table [V, C] weight -> [T, C]
  *   RMS_NORM    x [T, n·c], w [c] -> x's shape; each c elements are normalised alone (n > 1: per-head norm)
  *   MATMUL      x [T, K], w [N, K] weight, bias [N] or none, residual [T, N] or none -> [T, N]
- *   SWIGLU      gate [T, N], up [T, N] -> silu(gate)·up [T, N]
- *   GATED       x [T, K], gate weight [N, K], up weight [N, K] -> SWIGLU of the two products (fused)
+ *   GATE        gate [T, N], up [T, N] -> f(gate)·up [T, N]
+ *   GATED       x [T, K], gate weight [N, K], up weight [N, K], their biases [N] or none -> GATE of the two products
+ *               (fused)
  *   ADD         a, b of one shape -> a + b
  *   ROPE_TABLE  positions [T] i32, factors [n_rot/2] or none -> [T, 2·n_rot]: cos, then sin with sign
  *   ROPE        x [T, n_heads·head_dim], table -> x rotated, in the same memory
  *   KV_WRITE    k [T, n_kv·head_dim], v likewise, cache state -> nothing; stores them at the tokens' positions
  *   ATTENTION   q [T, n_heads·head_dim], cache state -> [T, n_heads·head_dim]
  *   GATHER      x [T, C] -> [outputs, C]
- *   CONVERT     x [T, C] f32 -> the same in the layout of the output tensor (inserted by the planner) */
-#define LOAM_OP_LIST(X) \
-    X(EMBED)            \
-    X(RMS_NORM) X(MATMUL) X(SWIGLU) X(GATED) X(ADD) X(ROPE_TABLE) X(ROPE) X(KV_WRITE) X(ATTENTION) X(GATHER) X(CONVERT)
+ *   CONVERT     x [T, C] f32 -> the same in the layout of the output tensor (inserted by the planner)
+ * Pictures and clips: tensors have a fixed number of rows R = n·f·h·w, channels last. A tensor of r rows that divide R
+ * is spread: row i of R meets row i / (R/r) of it.
+ *   CONV        x [R, C], w [N, kt·kh·kw·C] weight, bias [N] or none, residual [R', N] or none, spread [r, N] or none
+ *               -> [R', N] (kernel/ops.h, loam_conv); all added
+ *   GROUP_STATS x [R, C] -> [n·blocks, 4·groups]: per block of rows each group's mean and squared deviations, in f64
+ *   GROUP_NORM  x [R, C], stats, gamma [C], beta [C] -> f(norm) (Wu & He 2018)
+ *   LAYER_NORM  x, gamma [C] or none, beta [C] or none, spread scale or none, spread shift or none
+ *               -> norm·gamma + beta, or norm·(1 + scale) + shift
+ *   UNARY       x -> f(x)
+ *   ADD_SPREAD  x [R, C], spread [r, C] -> x + it
+ *   MUL_ADD     x [R, C], y [R, C], spread [r, C] -> x + y·it
+ *   CONCAT      a [R, A], b [R, B] -> [R, A + B]
+ *   STACK       a [R, C], b [R', C] -> [R + R', C]
+ *   SLICE       x [R, C] -> rows and columns of it
+ *   ATTEND_PACK k [n·n_k, n_heads·head_dim], v likewise -> [n·n_heads, ..]: each head as the kernels want it
+ *   ATTEND      q [n·n_q, n_heads·head_dim], packed, bias [n_heads·n_q, n_k] or none -> [n·n_q, n_heads·head_dim] */
+#define LOAM_OP_LIST(X)                                                                                           \
+    X(EMBED)                                                                                                      \
+    X(RMS_NORM)                                                                                                   \
+    X(MATMUL) X(GATE) X(GATED) X(ADD) X(ROPE_TABLE) X(ROPE) X(KV_WRITE) X(ATTENTION) X(GATHER) X(CONVERT) X(CONV) \
+        X(GROUP_STATS) X(GROUP_NORM) X(LAYER_NORM) X(UNARY) X(ADD_SPREAD) X(MUL_ADD) X(CONCAT) X(STACK) X(SLICE)  \
+            X(ATTEND_PACK) X(ATTEND)
 
 typedef enum loam_op_kind {
 #define X(name) LOAM_OP_##name,
@@ -46,7 +66,7 @@ typedef struct loam_weight loam_weight; /* of the device */
 typedef struct loam_kv loam_kv;         /* KV cache of one layer, of the device */
 
 typedef enum loam_tensor_kind {
-    LOAM_TENSOR_INPUT,  /* bound anew at each step: tokens, positions */
+    LOAM_TENSOR_INPUT,  /* tokens and positions: bound anew at each step; f32: written by the caller, kept till then */
     LOAM_TENSOR_WEIGHT, /* a device weight */
     LOAM_TENSOR_STATE,  /* a KV cache */
     LOAM_TENSOR_TEMP,   /* computed; lives in the program's arena */
@@ -72,7 +92,17 @@ typedef struct loam_op {
     int in[LOAM_OP_MAX_IN]; /* tensor ids; -1: none */
     int out;                /* -1: none */
     int stage;              /* operations of one stage are independent; a barrier stands between stages */
-    float eps;              /* RMS_NORM */
+    float eps;              /* norms */
+    loam_unary f;           /* GATE, GATED, GROUP_NORM, UNARY */
+    bool by_position;       /* EMBED: looks up the positions of the step, not its tokens */
+    loam_conv conv;         /* CONV */
+    bool winograd;          /* CONV: the planner's choice */
+    int groups;             /* GROUP_*: of channels */
+    int64_t n;              /* GROUP_*, ATTEND*: pictures or sequences */
+    int64_t block_rows;     /* GROUP_*: rows of a block, a picture has whole blocks but for its last */
+    int64_t n_q, n_k;       /* ATTEND*: rows of a sequence */
+    bool causal;            /* ATTEND: row i sees i and those before */
+    int64_t row0, col0;     /* SLICE */
     int n_heads, n_kv_heads, head_dim, n_rot; /* ROPE, KV_WRITE, ATTENTION */
     bool neox;                                /* ROPE: pairs (i, i+n_rot/2), else (2i, 2i+1) */
     float scale;                              /* ATTENTION: of the scores */

@@ -36,13 +36,6 @@ void loam_graph_free(loam_graph *g)
     free(g);
 }
 
-#define GRAPH_FAIL(g, CODE, ...)                                                          \
-    do {                                                                                  \
-        if (!(g)->failed)                                                                 \
-            loam_err_set(&(g)->err, LOAM_STATUS_##CODE, __FILE__, __LINE__, __VA_ARGS__); \
-        (g)->failed = true;                                                               \
-    } while (0)
-
 /* One more slot at the end of a table that doubles; NULL when out of memory. */
 static void *grown(void *table, int n, int *cap, size_t item)
 {
@@ -100,7 +93,7 @@ int loam_graph_n_uses(const loam_graph *g, int t)
     return n;
 }
 
-static const loam_tensor *at(loam_graph *g, int t, const char *what)
+const loam_tensor *loam_graph_at(loam_graph *g, int t, const char *what)
 {
     if (g->failed)
         return NULL;
@@ -111,10 +104,9 @@ static const loam_tensor *at(loam_graph *g, int t, const char *what)
     return &g->tensors[t];
 }
 
-/* The last dimension of an f32 activation [rows, C], or -1 with a message. */
-static int64_t columns(loam_graph *g, int t, const char *what)
+int64_t loam_graph_columns_of(loam_graph *g, int t, const char *what)
 {
-    const loam_tensor *x = at(g, t, what);
+    const loam_tensor *x = loam_graph_at(g, t, what);
     if (!x)
         return -1;
     if (x->n_dims != 2 || x->dtype != LOAM_DTYPE_F32 || x->kind == LOAM_TENSOR_WEIGHT) {
@@ -124,7 +116,7 @@ static int64_t columns(loam_graph *g, int t, const char *what)
     return x->shape[1];
 }
 
-static int new_rows(loam_graph *g, int64_t rows, int64_t cols)
+int loam_graph_new_rows(loam_graph *g, int64_t rows, int64_t cols)
 {
     return loam_graph_tensor_add(g, NULL, LOAM_TENSOR_TEMP, LOAM_DTYPE_F32, 2, (int64_t[]){rows, cols});
 }
@@ -137,6 +129,23 @@ int loam_graph_tokens(loam_graph *g)
 int loam_graph_positions(loam_graph *g)
 {
     return loam_graph_tensor_add(g, "positions", LOAM_TENSOR_INPUT, LOAM_DTYPE_I32, 1, (int64_t[]){LOAM_DIM_TOKENS});
+}
+
+int loam_graph_fixed_tokens(loam_graph *g, int64_t n)
+{
+    return loam_graph_tensor_add(g, "tokens", LOAM_TENSOR_INPUT, LOAM_DTYPE_I32, 1, (int64_t[]){n});
+}
+
+int loam_graph_fixed_positions(loam_graph *g, int64_t n)
+{
+    return loam_graph_tensor_add(g, "positions", LOAM_TENSOR_INPUT, LOAM_DTYPE_I32, 1, (int64_t[]){n});
+}
+
+int loam_graph_input(loam_graph *g, const char *name, int64_t rows, int64_t cols)
+{
+    if (!g->failed && (rows < 1 || cols < 1))
+        GRAPH_FAIL(g, INTERNAL, "input '%s' of %lld rows and %lld columns", name, (long long)rows, (long long)cols);
+    return loam_graph_tensor_add(g, name, LOAM_TENSOR_INPUT, LOAM_DTYPE_F32, 2, (int64_t[]){rows, cols});
 }
 
 int loam_graph_weight(loam_graph *g, const char *name, loam_weight *w, loam_dtype t, int64_t n, int64_t k, bool vector)
@@ -156,10 +165,9 @@ int loam_graph_kv(loam_graph *g, const char *name, loam_kv *kv, int n_kv_heads, 
     return id;
 }
 
-/* A weight vector of exactly n elements. */
-static bool vector_fits(loam_graph *g, int t, int64_t n, const char *what)
+bool loam_graph_vector_fits(loam_graph *g, int t, int64_t n, const char *what)
 {
-    const loam_tensor *w = at(g, t, what);
+    const loam_tensor *w = loam_graph_at(g, t, what);
     if (!w)
         return false;
     if (w->kind != LOAM_TENSOR_WEIGHT || w->n_dims != 1 || w->shape[0] != n) {
@@ -172,7 +180,7 @@ static bool vector_fits(loam_graph *g, int t, int64_t n, const char *what)
 
 int loam_graph_embed(loam_graph *g, int tokens, int table)
 {
-    const loam_tensor *ids = at(g, tokens, "embed"), *w = at(g, table, "embed");
+    const loam_tensor *ids = loam_graph_at(g, tokens, "embed"), *w = loam_graph_at(g, table, "embed");
     if (!ids || !w)
         return -1;
     if (ids->dtype != LOAM_DTYPE_I32 || w->kind != LOAM_TENSOR_WEIGHT || w->n_dims != 2) {
@@ -184,13 +192,14 @@ int loam_graph_embed(loam_graph *g, int tokens, int table)
     if (!o)
         return -1;
     o->in[0] = tokens, o->in[1] = table;
-    return o->out = new_rows(g, rows, cols);
+    o->by_position = strcmp(ids->name, "positions") == 0;
+    return o->out = loam_graph_new_rows(g, rows, cols);
 }
 
 int loam_graph_rms_norm(loam_graph *g, int x, int w, float eps)
 {
-    int64_t cols = columns(g, x, "rms_norm");
-    const loam_tensor *v = at(g, w, "rms_norm");
+    int64_t cols = loam_graph_columns_of(g, x, "rms_norm");
+    const loam_tensor *v = loam_graph_at(g, w, "rms_norm");
     if (cols < 0 || !v)
         return -1;
     if (v->n_dims != 1 || v->shape[0] < 1 || cols % v->shape[0] != 0) {
@@ -203,13 +212,13 @@ int loam_graph_rms_norm(loam_graph *g, int x, int w, float eps)
     if (!o)
         return -1;
     o->in[0] = x, o->in[1] = w, o->eps = eps;
-    return o->out = new_rows(g, rows, cols);
+    return o->out = loam_graph_new_rows(g, rows, cols);
 }
 
 int loam_graph_matmul(loam_graph *g, int x, int w, int bias)
 {
-    int64_t k = columns(g, x, "matmul");
-    const loam_tensor *m = at(g, w, "matmul");
+    int64_t k = loam_graph_columns_of(g, x, "matmul");
+    const loam_tensor *m = loam_graph_at(g, w, "matmul");
     if (k < 0 || !m)
         return -1;
     if (m->kind != LOAM_TENSOR_WEIGHT || m->n_dims != 2 || m->shape[1] != k) {
@@ -218,18 +227,18 @@ int loam_graph_matmul(loam_graph *g, int x, int w, int bias)
         return -1;
     }
     int64_t rows = g->tensors[x].shape[0], n = m->shape[0];
-    if (bias >= 0 && !vector_fits(g, bias, n, "bias"))
+    if (bias >= 0 && !loam_graph_vector_fits(g, bias, n, "bias"))
         return -1;
     loam_op *o = loam_graph_op_add(g, LOAM_OP_MATMUL);
     if (!o)
         return -1;
     o->in[0] = x, o->in[1] = w, o->in[2] = bias;
-    return o->out = new_rows(g, rows, n);
+    return o->out = loam_graph_new_rows(g, rows, n);
 }
 
 static int binary(loam_graph *g, loam_op_kind kind, int a, int b)
 {
-    int64_t ca = columns(g, a, loam_op_name(kind)), cb = columns(g, b, loam_op_name(kind));
+    int64_t ca = loam_graph_columns_of(g, a, loam_op_name(kind)), cb = loam_graph_columns_of(g, b, loam_op_name(kind));
     if (ca < 0 || cb < 0)
         return -1;
     if (ca != cb || g->tensors[a].shape[0] != g->tensors[b].shape[0]) {
@@ -242,7 +251,7 @@ static int binary(loam_graph *g, loam_op_kind kind, int a, int b)
     if (!o)
         return -1;
     o->in[0] = a, o->in[1] = b;
-    return o->out = new_rows(g, rows, ca);
+    return o->out = loam_graph_new_rows(g, rows, ca);
 }
 
 int loam_graph_add(loam_graph *g, int a, int b)
@@ -250,24 +259,27 @@ int loam_graph_add(loam_graph *g, int a, int b)
     return binary(g, LOAM_OP_ADD, a, b);
 }
 
-int loam_graph_swiglu(loam_graph *g, int gate, int up)
+int loam_graph_gate(loam_graph *g, loam_unary f, int gate, int up)
 {
-    return binary(g, LOAM_OP_SWIGLU, gate, up);
+    int y = binary(g, LOAM_OP_GATE, gate, up);
+    if (y >= 0)
+        g->ops[g->n_ops - 1].f = f;
+    return y;
 }
 
 int loam_graph_gather(loam_graph *g, int x)
 {
-    int64_t cols = columns(g, x, "gather");
+    int64_t cols = loam_graph_columns_of(g, x, "gather");
     loam_op *o = cols < 0 ? NULL : loam_graph_op_add(g, LOAM_OP_GATHER);
     if (!o)
         return -1;
     o->in[0] = x;
-    return o->out = new_rows(g, LOAM_DIM_OUTPUTS, cols);
+    return o->out = loam_graph_new_rows(g, LOAM_DIM_OUTPUTS, cols);
 }
 
 int loam_graph_rope_table(loam_graph *g, int positions, int factors, const loam_rope_params *p)
 {
-    if (!at(g, positions, "rope_table"))
+    if (!loam_graph_at(g, positions, "rope_table"))
         return -1;
     if (p->n_rot < 2 || p->n_rot % 2 || !(p->base > 0) || !(p->scale > 0)) {
         GRAPH_FAIL(g, INVALID,
@@ -276,7 +288,7 @@ int loam_graph_rope_table(loam_graph *g, int positions, int factors, const loam_
                    p->n_rot, (double)p->base, (double)p->scale);
         return -1;
     }
-    if (factors >= 0 && !vector_fits(g, factors, p->n_rot / 2, "rotary factors"))
+    if (factors >= 0 && !loam_graph_vector_fits(g, factors, p->n_rot / 2, "rotary factors"))
         return -1;
     loam_op *o = loam_graph_op_add(g, LOAM_OP_ROPE_TABLE);
     if (!o)
@@ -286,12 +298,12 @@ int loam_graph_rope_table(loam_graph *g, int positions, int factors, const loam_
     o->rope_base = p->base, o->rope_scale = p->scale, o->rope_ext_factor = p->ext_factor;
     o->rope_attn_factor = p->attn_factor, o->rope_beta_fast = p->beta_fast, o->rope_beta_slow = p->beta_slow;
     o->rope_n_ctx_orig = p->n_ctx_orig;
-    return o->out = new_rows(g, LOAM_DIM_TOKENS, 2 * (int64_t)p->n_rot);
+    return o->out = loam_graph_new_rows(g, LOAM_DIM_TOKENS, 2 * (int64_t)p->n_rot);
 }
 
-static bool heads_fit(loam_graph *g, int t, int n_heads, int head_dim, const char *what)
+bool loam_graph_heads_fit(loam_graph *g, int t, int n_heads, int head_dim, const char *what)
 {
-    int64_t cols = columns(g, t, what);
+    int64_t cols = loam_graph_columns_of(g, t, what);
     if (cols < 0)
         return false;
     if (n_heads < 1 || head_dim < 1 || head_dim > LOAM_MAX_HEAD_DIM || cols != (int64_t)n_heads * head_dim) {
@@ -304,8 +316,8 @@ static bool heads_fit(loam_graph *g, int t, int n_heads, int head_dim, const cha
 
 int loam_graph_rope(loam_graph *g, int x, int table, int n_heads, int head_dim, int n_rot, bool neox)
 {
-    if (!heads_fit(g, x, n_heads, head_dim, "rope") || columns(g, table, "rope") != 2 * (int64_t)n_rot ||
-        n_rot > head_dim) {
+    if (!loam_graph_heads_fit(g, x, n_heads, head_dim, "rope") ||
+        loam_graph_columns_of(g, table, "rope") != 2 * (int64_t)n_rot || n_rot > head_dim) {
         GRAPH_FAIL(g, INVALID, "rope: %d rotated dimensions do not fit heads of %d", n_rot, head_dim);
         return -1;
     }
@@ -315,14 +327,14 @@ int loam_graph_rope(loam_graph *g, int x, int table, int n_heads, int head_dim, 
         return -1;
     o->in[0] = x, o->in[1] = table;
     o->n_heads = n_heads, o->head_dim = head_dim, o->n_rot = n_rot, o->neox = neox;
-    return o->out = new_rows(g, rows, cols);
+    return o->out = loam_graph_new_rows(g, rows, cols);
 }
 
 void loam_graph_kv_write(loam_graph *g, int k, int v, int kv)
 {
-    const loam_tensor *c = at(g, kv, "kv_write");
-    if (!c || !heads_fit(g, k, (int)c->shape[0], (int)c->shape[1], "kv_write") ||
-        !heads_fit(g, v, (int)c->shape[0], (int)c->shape[1], "kv_write"))
+    const loam_tensor *c = loam_graph_at(g, kv, "kv_write");
+    if (!c || !loam_graph_heads_fit(g, k, (int)c->shape[0], (int)c->shape[1], "kv_write") ||
+        !loam_graph_heads_fit(g, v, (int)c->shape[0], (int)c->shape[1], "kv_write"))
         return;
     int n_kv = (int)g->tensors[kv].shape[0], head_dim = (int)g->tensors[kv].shape[1];
     loam_op *o = loam_graph_op_add(g, LOAM_OP_KV_WRITE);
@@ -334,8 +346,8 @@ void loam_graph_kv_write(loam_graph *g, int k, int v, int kv)
 
 int loam_graph_attention(loam_graph *g, int q, int kv, int n_heads, float scale, int window)
 {
-    const loam_tensor *c = at(g, kv, "attention");
-    if (!c || !heads_fit(g, q, n_heads, (int)c->shape[1], "attention"))
+    const loam_tensor *c = loam_graph_at(g, kv, "attention");
+    if (!c || !loam_graph_heads_fit(g, q, n_heads, (int)c->shape[1], "attention"))
         return -1;
     int n_kv = (int)c->shape[0], head_dim = (int)c->shape[1];
     if (n_kv < 1 || n_heads % n_kv != 0 || n_heads / n_kv > LOAM_ATTENTION_MAX_ROWS) {
@@ -349,12 +361,12 @@ int loam_graph_attention(loam_graph *g, int q, int kv, int n_heads, float scale,
         return -1;
     o->in[0] = q, o->in[1] = kv;
     o->n_heads = n_heads, o->n_kv_heads = n_kv, o->head_dim = head_dim, o->scale = scale, o->window = window;
-    return o->out = new_rows(g, rows, cols);
+    return o->out = loam_graph_new_rows(g, rows, cols);
 }
 
 void loam_graph_output(loam_graph *g, int x)
 {
-    if (columns(g, x, "output") >= 0)
+    if (loam_graph_columns_of(g, x, "output") >= 0)
         g->tensors[x].kind = LOAM_TENSOR_OUTPUT;
 }
 
@@ -374,6 +386,16 @@ loam_status loam_graph_plan(loam_graph *g, const loam_device_api *api, loam_devi
             LOAM_FAIL(err, UNSUPPORTED, "the device '%s' cannot run the operation %s", api->name,
                       loam_op_name(g->ops[i].kind));
     return api->program_new(d, &g->plan, out, err);
+}
+
+int64_t loam_graph_rows(const loam_graph *g, int x)
+{
+    return g->failed || x < 0 ? -1 : g->tensors[x].shape[0];
+}
+
+int64_t loam_graph_columns(const loam_graph *g, int x)
+{
+    return g->failed || x < 0 || g->tensors[x].n_dims != 2 ? -1 : g->tensors[x].shape[1];
 }
 
 const loam_plan *loam_graph_get_plan(const loam_graph *g)

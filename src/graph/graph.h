@@ -15,6 +15,11 @@ void loam_graph_free(loam_graph *g);
 
 int loam_graph_tokens(loam_graph *g);    /* [T] i32 */
 int loam_graph_positions(loam_graph *g); /* [T] i32 */
+/* The same for a graph whose every step has n tokens. */
+int loam_graph_fixed_tokens(loam_graph *g, int64_t n);
+int loam_graph_fixed_positions(loam_graph *g, int64_t n);
+/* Activations that the caller writes before a run: [rows, columns] f32, rows > 0. */
+int loam_graph_input(loam_graph *g, const char *name, int64_t rows, int64_t columns);
 /* A weight of the device, [n, k], or [k] when n is 1 and `vector`. name is copied. */
 int loam_graph_weight(loam_graph *g, const char *name, loam_weight *w, loam_dtype t, int64_t n, int64_t k, bool vector);
 int loam_graph_kv(loam_graph *g, const char *name, loam_kv *kv, int n_kv_heads, int head_dim);
@@ -24,7 +29,7 @@ int loam_graph_embed(loam_graph *g, int tokens, int table);
 int loam_graph_rms_norm(loam_graph *g, int x, int w, float eps);
 int loam_graph_matmul(loam_graph *g, int x, int w, int bias);
 int loam_graph_add(loam_graph *g, int a, int b);
-int loam_graph_swiglu(loam_graph *g, int gate, int up);
+int loam_graph_gate(loam_graph *g, loam_unary f, int gate, int up); /* f(gate)·up */
 int loam_graph_gather(loam_graph *g, int x);
 
 typedef struct loam_rope_params {
@@ -38,6 +43,23 @@ int loam_graph_rope_table(loam_graph *g, int positions, int factors, const loam_
 int loam_graph_rope(loam_graph *g, int x, int table, int n_heads, int head_dim, int n_rot, bool neox);
 void loam_graph_kv_write(loam_graph *g, int k, int v, int kv);
 int loam_graph_attention(loam_graph *g, int q, int kv, int n_heads, float scale, int window);
+
+/* Pictures and clips: tensors with a fixed number of rows. A spread tensor's rows divide those of its partner. */
+int loam_graph_conv(loam_graph *g, int x, int w, int bias, int spread, const loam_conv *c);
+/* f(group norm) of n pictures. */
+int loam_graph_group_norm(loam_graph *g, int x, int gamma, int beta, int64_t n, int groups, float eps, loam_unary f);
+/* gamma and beta weights [C], or -1; or spread tensors scale and shift, or -1. */
+int loam_graph_layer_norm(loam_graph *g, int x, int gamma, int beta, int scale, int shift, float eps);
+int loam_graph_unary(loam_graph *g, loam_unary f, int x);
+int loam_graph_add_spread(loam_graph *g, int x, int spread);
+int loam_graph_mul_add(loam_graph *g, int x, int y, int spread); /* x + y·spread */
+int loam_graph_concat(loam_graph *g, int a, int b);              /* columns of a, then of b */
+int loam_graph_stack(loam_graph *g, int a, int b);               /* rows of a, then of b */
+int loam_graph_slice(loam_graph *g, int x, int64_t row0, int64_t n_rows, int64_t col0, int64_t n_cols);
+/* n sequences: q [n·n_q, ..], k and v [n·n_k, ..]; bias [n_heads·n_q, n_k] or -1, the same for all sequences. */
+int loam_graph_attend(loam_graph *g, int q, int k, int v, int bias, int64_t n, int n_heads, float scale, bool causal);
+int64_t loam_graph_rows(const loam_graph *g, int x);
+int64_t loam_graph_columns(const loam_graph *g, int x);
 
 /* Marks a tensor as a result that stays readable after a step. */
 void loam_graph_output(loam_graph *g, int x);

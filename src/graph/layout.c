@@ -29,7 +29,8 @@ static bool can_store(const loam_op *o, loam_act a)
 {
     if (o->kind == LOAM_OP_ATTENTION)
         return o->n_heads / o->n_kv_heads * o->head_dim % (a == LOAM_ACT_Q8K ? 256 : 32) == 0;
-    return o->kind == LOAM_OP_RMS_NORM || o->kind == LOAM_OP_GATED || o->kind == LOAM_OP_SWIGLU;
+    return o->kind == LOAM_OP_RMS_NORM || o->kind == LOAM_OP_GATED || o->kind == LOAM_OP_GATE ||
+           o->kind == LOAM_OP_GROUP_NORM || o->kind == LOAM_OP_LAYER_NORM || o->kind == LOAM_OP_UNARY;
 }
 
 /* Puts CONVERT before op i, which reads x in layout a; later readers that a layout serves as well use it too. */

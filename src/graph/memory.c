@@ -8,7 +8,8 @@
 
 static bool in_arena(const loam_tensor *t)
 {
-    return t->kind == LOAM_TENSOR_TEMP || t->kind == LOAM_TENSOR_OUTPUT;
+    return t->kind == LOAM_TENSOR_TEMP || t->kind == LOAM_TENSOR_OUTPUT ||
+           (t->kind == LOAM_TENSOR_INPUT && t->dtype == LOAM_DTYPE_F32);
 }
 
 /* The operation overwrites its input in place: ROPE always (the input's only reader), a product its residual unless
@@ -62,12 +63,11 @@ static loam_status size_rows(loam_graph *g, int64_t max_tokens, int64_t max_outp
         if (!in_arena(x))
             continue;
         x->row_bytes = loam_act_row_bytes(x->layout, x->shape[1]);
-        if (x->kind == LOAM_TENSOR_TEMP) /* outputs are handed out as one plain matrix */
+        if (x->kind == LOAM_TENSOR_TEMP) /* inputs and outputs are plain matrices for the caller */
             x->row_bytes = loam_align_up(x->row_bytes, 64);
-        size_t rows = (size_t)(x->shape[0] == LOAM_DIM_OUTPUTS ? max_outputs : max_tokens), total;
+        size_t rows = (size_t)loam_graph_most_rows(x, max_tokens, max_outputs), total;
         if (loam_mul_overflows(rows, x->row_bytes, &total))
-            LOAM_FAIL(err, TOO_LARGE, "a step of %lld tokens does not fit in memory; lower the batch size",
-                      (long long)max_tokens);
+            LOAM_FAIL(err, TOO_LARGE, "a step of %zu rows does not fit in memory; lower the size", rows);
     }
     return LOAM_OK;
 }
@@ -100,6 +100,13 @@ loam_status loam_graph_plan_memory(loam_graph *g, int64_t max_tokens, int64_t ma
     int n = 0, n_stages = g->n_ops ? g->ops[g->n_ops - 1].stage + 1 : 0;
     for (int t = 0; t < g->n_tensors; t++)
         slot[t] = -1;
+    for (int t = 0; t < g->n_tensors; t++) { /* what the caller writes stays from run to run */
+        const loam_tensor *x = &g->tensors[t];
+        if (x->kind == LOAM_TENSOR_INPUT && in_arena(x)) {
+            slot[t] = n;
+            lives[n++] = (life){t, 0, n_stages, 0, (size_t)x->shape[0] * x->row_bytes};
+        }
+    }
     for (int i = 0; i < g->n_ops; i++) { /* in order of birth */
         const loam_op *o = &g->ops[i];
         for (int j = 0; j < LOAM_OP_MAX_IN; j++) {
@@ -115,7 +122,7 @@ loam_status loam_graph_plan_memory(loam_graph *g, int64_t max_tokens, int64_t ma
         const loam_tensor *x = &g->tensors[o->out];
         int s = x->storage;
         if (slot[s] < 0) {
-            size_t rows = (size_t)(x->shape[0] == LOAM_DIM_OUTPUTS ? max_outputs : max_tokens);
+            size_t rows = (size_t)loam_graph_most_rows(x, max_tokens, max_outputs);
             slot[s] = n;
             lives[n++] = (life){s, o->stage, o->stage, 0, rows * x->row_bytes};
         }

@@ -172,7 +172,8 @@ loam_status loam_llama_build(loam_model *m, bool keep_hidden, loam_err *err)
         x = loam_graph_add(g, x, loam_graph_matmul(g, a, put(g, &w->o), -1));
         h = loam_graph_rms_norm(g, x, put(g, &w->ffn_norm), eps);
         int gate = loam_graph_matmul(g, h, put(g, &w->gate), -1), up = loam_graph_matmul(g, h, put(g, &w->up), -1);
-        x = loam_graph_add(g, x, loam_graph_matmul(g, loam_graph_swiglu(g, gate, up), put(g, &w->down), -1));
+        x = loam_graph_add(g, x,
+                           loam_graph_matmul(g, loam_graph_gate(g, LOAM_UNARY_SILU, gate, up), put(g, &w->down), -1));
         if (keep_hidden) {
             loam_graph_output(g, x);
             m->hidden[i] = x;

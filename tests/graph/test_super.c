@@ -75,7 +75,8 @@ static net net_new(const weights w[N_WEIGHTS], int n_threads)
         id[i] = loam_graph_weight(m.g, "w", m.w[i], w[i].type, w[i].n, w[i].k, false);
     }
     int x = loam_graph_embed(m.g, loam_graph_tokens(m.g), id[0]);
-    int h = loam_graph_swiglu(m.g, loam_graph_matmul(m.g, x, id[1], -1), loam_graph_matmul(m.g, x, id[2], -1));
+    int h = loam_graph_gate(m.g, LOAM_UNARY_SILU, loam_graph_matmul(m.g, x, id[1], -1),
+                            loam_graph_matmul(m.g, x, id[2], -1));
     for (int i = 0; i < 2; i++) {
         m.out[i] = loam_graph_matmul(m.g, h, id[3 + i], -1);
         loam_graph_output(m.g, m.out[i]);

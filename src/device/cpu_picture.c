@@ -1,0 +1,291 @@
+/* Operations of pictures and clips, cut into tasks over rows, column groups, tiles and heads. */
+#include <math.h>
+#include <string.h>
+
+#include "device/cpu_int.h"
+
+enum { ROW_PART = 32, PACK_ROWS = 512 };
+
+bool loam_cpu_is_picture(const loam_op *o)
+{
+    return o->kind >= LOAM_OP_CONV;
+}
+
+static int64_t parts(int64_t n, int64_t per)
+{
+    return (n + per - 1) / per;
+}
+
+static int64_t at_most(int64_t n, int64_t most)
+{
+    return n < most ? n : most;
+}
+
+/* Row of a spread tensor (or NULL) that row i of `rows` meets. */
+static const float *spread_row(const loam_program *p, int id, int64_t i, int64_t rows)
+{
+    return id < 0 ? NULL : loam_cpu_row(p, id, i / (rows / loam_cpu_n_rows(p, id)));
+}
+
+typedef struct conv_cut {
+    int64_t units, groups; /* rows or tiles, and column groups of a task */
+    int64_t unit_parts, col_parts;
+} conv_cut;
+
+static conv_cut cut_conv(const loam_program *p, const loam_op *o)
+{
+    enum { LEAST_GROUPS = 4, TASKS_A_THREAD = 4 };
+    const loam_packed *w = &loam_cpu_tensor(p, o->in[1])->weight->packed;
+    int64_t n = o->winograd ? loam_conv_tiles(&o->conv) : loam_conv_rows(&o->conv);
+    conv_cut c = {.units = o->winograd ? LOAM_CPU_PART_TILES : LOAM_CPU_PART_ROWS, .groups = w->n_groups};
+    c.unit_parts = parts(n, c.units);
+    if (!o->winograd)
+        c.groups = at_most(c.groups, LOAM_CPU_PART_GROUPS);
+    int64_t want = loam_pool_size(p->device->pool) * TASKS_A_THREAD;
+    while (c.groups > LEAST_GROUPS && c.unit_parts * parts(w->n_groups, c.groups) < want)
+        c.groups = parts(c.groups, 2);
+    c.col_parts = parts(w->n_groups, c.groups);
+    return c;
+}
+
+/* What is added to output rows [row, row + m), columns [c0, c0 + n), while they are in the cache. */
+static void conv_epilogue(const loam_program *p, const loam_op *o, int64_t row, int64_t m, int64_t c0, int64_t n)
+{
+    int64_t rows = loam_conv_rows(&o->conv);
+    for (int64_t i = row; i < row + m; i++) {
+        float *y = loam_cpu_row(p, o->out, i) + c0;
+        if (o->in[3] >= 0)
+            p->device->kernels->add(y, loam_cpu_row(p, o->in[3], i) + c0, n, y);
+        if (o->in[4] >= 0)
+            p->device->kernels->add(y, spread_row(p, o->in[4], i, rows) + c0, n, y);
+    }
+}
+
+static void run_conv(const loam_program *p, const loam_op *o, int task, const loam_cpu_scratch *s)
+{
+    const loam_kernels *ks = p->device->kernels;
+    const loam_packed *w = &loam_cpu_tensor(p, o->in[1])->weight->packed;
+    const loam_conv *c = &o->conv;
+    conv_cut cut = cut_conv(p, o);
+    int64_t u0 = task / cut.col_parts * cut.units, g0 = task % cut.col_parts * cut.groups;
+    int64_t groups = at_most(cut.groups, w->n_groups - g0), c0 = g0 * 16, n = at_most(groups * 16, w->n - c0);
+    const float *x = loam_cpu_rows(p, o->in[0]);
+    const float *bias = o->in[2] >= 0 ? loam_cpu_tensor(p, o->in[2])->weight->vector + c0 : NULL;
+    int64_t x_stride = loam_cpu_stride(p, o->in[0]), y_stride = loam_cpu_stride(p, o->out);
+    bool more = o->in[3] >= 0 || o->in[4] >= 0;
+    if (!o->winograd) {
+        int64_t m = at_most(cut.units, loam_conv_rows(c) - u0);
+        ks->conv(c, x, x_stride, w, u0, m, g0, groups, bias, loam_cpu_row(p, o->out, u0) + c0, y_stride, s->kernel);
+        if (more)
+            conv_epilogue(p, o, u0, m, c0, n);
+        return;
+    }
+    int64_t tiles = at_most(cut.units, loam_conv_tiles(c) - u0);
+    ks->winograd(c, x, x_stride, w, u0, tiles, g0, groups, bias, loam_cpu_row(p, o->out, 0) + c0, y_stride, s->kernel);
+    int64_t across = loam_conv_tiles_w(c), per_picture = parts(c->oh, 4) * across;
+    for (int64_t t = u0; more && t < u0 + tiles; t++) {
+        int64_t picture = t / per_picture, y0 = t % per_picture / across * 4, x0 = t % across * 4;
+        for (int64_t y = y0; y < y0 + 4 && y < c->oh; y++)
+            conv_epilogue(p, o, (picture * c->oh + y) * c->ow + x0, at_most(4, c->ow - x0), c0, n);
+    }
+}
+
+static int64_t group_blocks(const loam_program *p, const loam_op *o)
+{
+    return parts(loam_cpu_n_rows(p, o->in[0]) / o->n, o->block_rows);
+}
+
+static void run_group_stats(const loam_program *p, const loam_op *o, int task)
+{
+    int64_t per = loam_cpu_n_rows(p, o->in[0]) / o->n, blocks = group_blocks(p, o);
+    int64_t row = task / blocks * per + task % blocks * o->block_rows;
+    int64_t m = at_most(o->block_rows, per - task % blocks * o->block_rows);
+    p->device->kernels->group_stats(loam_cpu_row(p, o->in[0], row), loam_cpu_stride(p, o->in[0]), m,
+                                    loam_cpu_tensor(p, o->in[0])->shape[1], o->groups,
+                                    (double *)(void *)loam_cpu_row(p, o->out, task));
+}
+
+/* Per-channel factor and summand of one picture: the blocks' moments put together (Chan et al. 1983). */
+static void group_factors(const loam_program *p, const loam_op *o, int64_t picture, float *mul, float *add)
+{
+    int64_t c = loam_cpu_tensor(p, o->out)->shape[1], per_group = c / o->groups;
+    int64_t per = loam_cpu_n_rows(p, o->out) / o->n, blocks = group_blocks(p, o);
+    const float *gamma = loam_cpu_tensor(p, o->in[2])->weight->vector;
+    const float *beta = loam_cpu_tensor(p, o->in[3])->weight->vector;
+    for (int g = 0; g < o->groups; g++) {
+        double n = 0, mean = 0, m2 = 0;
+        for (int64_t b = 0; b < blocks; b++) {
+            const double *st = (const double *)(void *)loam_cpu_row(p, o->in[1], picture * blocks + b) + 2 * g;
+            double nb = (double)(at_most(o->block_rows, per - b * o->block_rows) * per_group), d = st[0] - mean;
+            mean += d * nb / (n + nb);
+            m2 += st[1] + d * d * n * nb / (n + nb);
+            n += nb;
+        }
+        double scale = 1.0 / sqrt(m2 / n + (double)o->eps);
+        for (int64_t j = g * per_group; j < (g + 1) * per_group; j++) {
+            mul[j] = (float)(gamma[j] * scale);
+            add[j] = (float)(beta[j] - mean * gamma[j] * scale);
+        }
+    }
+}
+
+/* Rows of a task of GROUP_NORM: making its factors costs as much as some rows. */
+static int64_t norm_part(const loam_program *p, const loam_op *o)
+{
+    int64_t per = loam_cpu_n_rows(p, o->out) / o->n, want = parts(per, loam_pool_size(p->device->pool) * 4);
+    return want < ROW_PART ? ROW_PART : want;
+}
+
+static void run_group_norm(const loam_program *p, const loam_op *o, int task, const loam_cpu_scratch *s)
+{
+    int64_t per = loam_cpu_n_rows(p, o->out) / o->n, part = norm_part(p, o), n_parts = parts(per, part);
+    int64_t picture = task / n_parts, first = task % n_parts * part, m = at_most(part, per - first);
+    int64_t c = loam_cpu_tensor(p, o->out)->shape[1], row = picture * per + first;
+    const loam_kernels *ks = p->device->kernels;
+    group_factors(p, o, picture, s->row2, s->row3);
+    if (loam_cpu_tensor(p, o->out)->layout == LOAM_ACT_F32) {
+        ks->affine(loam_cpu_row(p, o->in[0], row), loam_cpu_stride(p, o->in[0]), m, c, s->row2, s->row3, o->f,
+                   loam_cpu_row(p, o->out, row), loam_cpu_stride(p, o->out));
+        return;
+    }
+    for (int64_t i = row; i < row + m; i++) {
+        ks->affine(loam_cpu_row(p, o->in[0], i), c, 1, c, s->row2, s->row3, o->f, s->row, c);
+        loam_cpu_store(p, o->out, i, 1, s->row, c, 0, c);
+    }
+}
+
+static void run_row(const loam_program *p, const loam_op *o, int64_t row, const loam_cpu_scratch *s)
+{
+    const loam_kernels *ks = p->device->kernels;
+    const int64_t c = loam_cpu_tensor(p, o->out)->shape[1], rows = loam_cpu_n_rows(p, o->out);
+    const bool plain = loam_cpu_tensor(p, o->out)->layout == LOAM_ACT_F32;
+    float *y = plain ? loam_cpu_row(p, o->out, row) : s->row;
+    switch (o->kind) {
+    case LOAM_OP_LAYER_NORM: {
+        const float *mul = o->in[1] >= 0 ? loam_cpu_tensor(p, o->in[1])->weight->vector : NULL;
+        const float *add = o->in[2] >= 0 ? loam_cpu_tensor(p, o->in[2])->weight->vector : NULL;
+        if (o->in[3] >= 0) {
+            const float *scale = spread_row(p, o->in[3], row, rows);
+            for (int64_t j = 0; j < c; j++)
+                s->row2[j] = 1.0f + scale[j];
+            mul = s->row2;
+            add = spread_row(p, o->in[4], row, rows);
+        }
+        ks->layer_norm(loam_cpu_row(p, o->in[0], row), c, 1, c, o->eps, mul, add, y, c);
+        break;
+    }
+    case LOAM_OP_UNARY:
+        ks->unary(o->f, loam_cpu_row(p, o->in[0], row), c, y);
+        break;
+    case LOAM_OP_ADD_SPREAD:
+        ks->add(loam_cpu_row(p, o->in[0], row), spread_row(p, o->in[1], row, rows), c, y);
+        break;
+    case LOAM_OP_MUL_ADD:
+        ks->mul_add(loam_cpu_row(p, o->in[0], row), loam_cpu_row(p, o->in[1], row), spread_row(p, o->in[2], row, rows),
+                    c, y);
+        break;
+    case LOAM_OP_CONCAT: {
+        int64_t ca = loam_cpu_tensor(p, o->in[0])->shape[1];
+        memcpy(y, loam_cpu_row(p, o->in[0], row), (size_t)ca * sizeof *y);
+        memcpy(y + ca, loam_cpu_row(p, o->in[1], row), (size_t)(c - ca) * sizeof *y);
+        break;
+    }
+    case LOAM_OP_STACK: {
+        int64_t first = loam_cpu_n_rows(p, o->in[0]);
+        memcpy(y, row < first ? loam_cpu_row(p, o->in[0], row) : loam_cpu_row(p, o->in[1], row - first),
+               (size_t)c * sizeof *y);
+        break;
+    }
+    case LOAM_OP_SLICE:
+        memcpy(y, loam_cpu_row(p, o->in[0], o->row0 + row) + o->col0, (size_t)c * sizeof *y);
+        break;
+    default:
+        break;
+    }
+    if (!plain)
+        loam_cpu_store(p, o->out, row, 1, y, c, 0, c);
+}
+
+static void run_attend_pack(const loam_program *p, const loam_op *o, int task)
+{
+    int64_t n_parts = parts(o->n_k, PACK_ROWS), head = task / n_parts, r0 = task % n_parts * PACK_ROWS;
+    int64_t sequence = head / o->n_heads, col = head % o->n_heads * o->head_dim;
+    float *kp = loam_cpu_row(p, o->out, head);
+    p->device->kernels->attend_pack(loam_cpu_row(p, o->in[0], sequence * o->n_k) + col, loam_cpu_stride(p, o->in[0]),
+                                    loam_cpu_row(p, o->in[1], sequence * o->n_k) + col, loam_cpu_stride(p, o->in[1]),
+                                    r0, at_most(PACK_ROWS, o->n_k - r0), o->n_k, o->head_dim, kp,
+                                    kp + loam_attend_k_floats(o->n_k, o->head_dim));
+}
+
+static void run_attend(const loam_program *p, const loam_op *o, int task, const loam_cpu_scratch *s)
+{
+    int64_t n_parts = parts(o->n_q, LOAM_ATTEND_ROWS), head = task / n_parts, r0 = task % n_parts * LOAM_ATTEND_ROWS;
+    int64_t sequence = head / o->n_heads, h = head % o->n_heads, row = sequence * o->n_q + r0;
+    const float *kp = loam_cpu_row(p, o->in[1], head);
+    bool plain = loam_cpu_tensor(p, o->out)->layout == LOAM_ACT_F32;
+    loam_attend_task t = {
+        .q = loam_cpu_row(p, o->in[0], row) + h * o->head_dim,
+        .q_stride = loam_cpu_stride(p, o->in[0]),
+        .out = plain ? loam_cpu_row(p, o->out, row) + h * o->head_dim : s->tile[0],
+        .out_stride = plain ? loam_cpu_stride(p, o->out) : o->head_dim,
+        .k = kp,
+        .v = kp + loam_attend_k_floats(o->n_k, o->head_dim),
+        .bias = o->in[2] >= 0 ? loam_cpu_row(p, o->in[2], h * o->n_q + r0) : NULL,
+        .bias_stride = o->in[2] >= 0 ? loam_cpu_stride(p, o->in[2]) : 0,
+        .n_k = o->n_k,
+        .n_q = (int)at_most(LOAM_ATTEND_ROWS, o->n_q - r0),
+        .head_dim = o->head_dim,
+        .causal = o->causal ? r0 : -1,
+        .scale = o->scale,
+    };
+    p->device->kernels->attend(&t, s->kernel);
+    if (!plain)
+        loam_cpu_store(p, o->out, row, t.n_q, s->tile[0], o->head_dim, h * o->head_dim, o->head_dim);
+}
+
+int loam_cpu_picture_tasks(const loam_program *p, const loam_op *o)
+{
+    int64_t rows = loam_cpu_n_rows(p, o->out);
+    switch (o->kind) {
+    case LOAM_OP_CONV: {
+        conv_cut c = cut_conv(p, o);
+        return (int)(c.unit_parts * c.col_parts);
+    }
+    case LOAM_OP_GROUP_STATS:
+        return (int)rows;
+    case LOAM_OP_GROUP_NORM:
+        return (int)(o->n * parts(rows / o->n, norm_part(p, o)));
+    case LOAM_OP_ATTEND_PACK:
+        return (int)(rows * parts(o->n_k, PACK_ROWS));
+    case LOAM_OP_ATTEND:
+        return (int)(o->n * o->n_heads * parts(o->n_q, LOAM_ATTEND_ROWS));
+    default:
+        return (int)parts(rows, ROW_PART);
+    }
+}
+
+void loam_cpu_picture_run(const loam_program *p, const loam_op *o, int task, const loam_cpu_scratch *s)
+{
+    switch (o->kind) {
+    case LOAM_OP_CONV:
+        run_conv(p, o, task, s);
+        return;
+    case LOAM_OP_GROUP_STATS:
+        run_group_stats(p, o, task);
+        return;
+    case LOAM_OP_GROUP_NORM:
+        run_group_norm(p, o, task, s);
+        return;
+    case LOAM_OP_ATTEND_PACK:
+        run_attend_pack(p, o, task);
+        return;
+    case LOAM_OP_ATTEND:
+        run_attend(p, o, task, s);
+        return;
+    default: {
+        int64_t rows = loam_cpu_n_rows(p, o->out), first = (int64_t)task * ROW_PART;
+        for (int64_t row = first; row < first + ROW_PART && row < rows; row++)
+            run_row(p, o, row, s);
+    }
+    }
+}
