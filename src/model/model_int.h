@@ -22,7 +22,7 @@ typedef struct loam_bound_weight {
     loam_dtype dtype;
     int64_t n, k;
     bool vector;
-    char name[64];
+    char name[128];
 } loam_bound_weight;
 
 typedef struct loam_layer_weights {

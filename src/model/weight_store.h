@@ -1,6 +1,6 @@
 /* Weights of a picture or clip model on the device, each brought there once, when a graph first asks for it, and shared
- * by the graphs of all sizes. LoRA adapters lie beside and are applied at run time: merged into 4-bit weights they would
- * vanish. One thread at a time. */
+ * by the graphs of all sizes. LoRA adapters lie beside and are applied at run time: merged into 4-bit weights they
+ * would vanish. One thread at a time. */
 #ifndef LOAM_MODEL_WEIGHT_STORE_H
 #define LOAM_MODEL_WEIGHT_STORE_H
 
@@ -34,16 +34,21 @@ loam_status loam_weight_store_get_rows(loam_weight_store *s, const char *name, l
                                        int64_t n, int64_t c, bool required, const loam_bound_weight **out,
                                        loam_err *err);
 size_t loam_weight_store_bytes(const loam_weight_store *s);
+/* What it was made of; borrowed. */
+const loam_weights *loam_weight_store_weights(const loam_weight_store *s);
+const loam_device_api *loam_weight_store_api(const loam_weight_store *s);
+loam_device *loam_weight_store_device(const loam_weight_store *s);
 
 /* Adds an adapter file; its names (kohya, original blocks, PEFT) are mapped to canonical ones. strength multiplies
  * alpha/rank. One without any fitting name is refused with a sentence, as are misshapen pairs. */
 loam_status loam_weight_store_add_lora(loam_weight_store *s, const char *path, float strength, loam_err *err);
 void loam_weight_store_clear_loras(loam_weight_store *s);
 typedef struct loam_lora_pair {
-    const loam_bound_weight *down, *up; /* down [rank, k] with the taps of the layer, up [n, rank] */
-    float scale;
+    const loam_bound_weight *down; /* [rank, k], with the taps of the layer */
+    const loam_bound_weight *up;   /* [n, rank], already multiplied by strength · alpha / rank */
 } loam_lora_pair;
-/* The pairs for the layer `name` (without ".weight"); returns how many, at most cap. taps as in get. */
+/* The pairs for the layer `name` (without ".weight"); returns how many, at most cap, or -1 with an error. taps as in
+ * get. */
 int loam_weight_store_loras(loam_weight_store *s, const char *name, int64_t n, int64_t c, const int taps[3],
                             loam_lora_pair *out, int cap, loam_err *err);
 
