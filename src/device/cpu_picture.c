@@ -199,6 +199,16 @@ static void run_row(const loam_program *p, const loam_op *o, int64_t row, const 
     case LOAM_OP_SLICE:
         memcpy(y, loam_cpu_row(p, o->in[0], o->row0 + row) + o->col0, (size_t)c * sizeof *y);
         break;
+    case LOAM_OP_UPSAMPLE: {
+        int64_t x = row % o->conv.ow, yy = row / o->conv.ow % o->conv.oh, i = row / (o->conv.ow * o->conv.oh);
+        memcpy(y, loam_cpu_row(p, o->in[0], (i * o->conv.h + yy / 2) * o->conv.w + x / 2), (size_t)c * sizeof *y);
+        break;
+    }
+    case LOAM_OP_SWAP_ROWS: {
+        int64_t b = row / o->n_q % o->n_k, a = row % o->n_q, i = row / (o->n_q * o->n_k);
+        memcpy(y, loam_cpu_row(p, o->in[0], (i * o->n_q + a) * o->n_k + b), (size_t)c * sizeof *y);
+        break;
+    }
     default:
         break;
     }

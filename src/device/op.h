@@ -45,14 +45,17 @@ enum {
  *   CONCAT      a [R, A], b [R, B] -> [R, A + B]
  *   STACK       a [R, C], b [R', C] -> [R + R', C]
  *   SLICE       x [R, C] -> rows and columns of it
+ *   UPSAMPLE    x [n·h·w, C] -> [n·oh·ow, C], position (y, x) from (y/2, x/2); oh is 2h or 2h - 1, ow likewise (conv)
+ *   SWAP_ROWS   x [n·a·b, C] -> [n·b·a, C] (frames and positions change places; n, n_q = a, n_k = b)
  *   ATTEND_PACK k [n·n_k, n_heads·head_dim], v likewise -> [n·n_heads, ..]: each head as the kernels want it
  *   ATTEND      q [n·n_q, n_heads·head_dim], packed, bias [n_heads·n_q, n_k] or none -> [n·n_q, n_heads·head_dim] */
-#define LOAM_OP_LIST(X)                                                                                           \
-    X(EMBED)                                                                                                      \
-    X(RMS_NORM)                                                                                                   \
-    X(MATMUL) X(GATE) X(GATED) X(ADD) X(ROPE_TABLE) X(ROPE) X(KV_WRITE) X(ATTENTION) X(GATHER) X(CONVERT) X(CONV) \
-        X(GROUP_STATS) X(GROUP_NORM) X(LAYER_NORM) X(UNARY) X(ADD_SPREAD) X(MUL_ADD) X(CONCAT) X(STACK) X(SLICE)  \
-            X(ATTEND_PACK) X(ATTEND)
+/* clang-format off */
+#define LOAM_OP_LIST(X) \
+    X(EMBED) X(RMS_NORM) X(MATMUL) X(GATE) X(GATED) X(ADD) X(ROPE_TABLE) X(ROPE) X(KV_WRITE) X(ATTENTION) X(GATHER) \
+    X(CONVERT) \
+    X(CONV) X(GROUP_STATS) X(GROUP_NORM) X(LAYER_NORM) X(UNARY) X(ADD_SPREAD) X(MUL_ADD) X(CONCAT) X(STACK) X(SLICE) \
+    X(UPSAMPLE) X(SWAP_ROWS) X(ATTEND_PACK) X(ATTEND)
+/* clang-format on */
 
 typedef enum loam_op_kind {
 #define X(name) LOAM_OP_##name,

@@ -56,6 +56,9 @@ int loam_graph_mul_add(loam_graph *g, int x, int y, int spread); /* x + y·sprea
 int loam_graph_concat(loam_graph *g, int a, int b);              /* columns of a, then of b */
 int loam_graph_stack(loam_graph *g, int a, int b);               /* rows of a, then of b */
 int loam_graph_slice(loam_graph *g, int x, int64_t row0, int64_t n_rows, int64_t col0, int64_t n_cols);
+/* n pictures of h × w doubled to oh × ow (2h or 2h - 1, and so on); loam_conv.up does it without a copy when whole. */
+int loam_graph_upsample(loam_graph *g, int x, int64_t n, int64_t h, int64_t w, int64_t oh, int64_t ow);
+int loam_graph_swap_rows(loam_graph *g, int x, int64_t n, int64_t a, int64_t b); /* [n·a·b, C] -> [n·b·a, C] */
 /* n sequences: q [n·n_q, ..], k and v [n·n_k, ..]; bias [n_heads·n_q, n_k] or -1, the same for all sequences. */
 int loam_graph_attend(loam_graph *g, int q, int k, int v, int bias, int64_t n, int n_heads, float scale, bool causal);
 int64_t loam_graph_rows(const loam_graph *g, int x);

@@ -200,6 +200,40 @@ int loam_graph_slice(loam_graph *g, int x, int64_t row0, int64_t n_rows, int64_t
     return o->out;
 }
 
+int loam_graph_upsample(loam_graph *g, int x, int64_t n, int64_t h, int64_t w, int64_t oh, int64_t ow)
+{
+    int64_t cols = fixed_columns(g, x, "upsample");
+    if (cols < 0)
+        return -1;
+    if (g->tensors[x].shape[0] != n * h * w || oh > 2 * h || oh < 2 * h - 1 || ow > 2 * w || ow < 2 * w - 1) {
+        GRAPH_FAIL(g, INVALID, "upsample of %lld x %lld to %lld x %lld", (long long)h, (long long)w, (long long)oh,
+                   (long long)ow);
+        return -1;
+    }
+    loam_op *o = add_op(g, LOAM_OP_UPSAMPLE, x, -1, -1, n * oh * ow, cols);
+    if (!o)
+        return -1;
+    o->conv = (loam_conv){.n = n, .h = h, .w = w, .oh = oh, .ow = ow};
+    return o->out;
+}
+
+int loam_graph_swap_rows(loam_graph *g, int x, int64_t n, int64_t a, int64_t b)
+{
+    int64_t cols = fixed_columns(g, x, "swap_rows");
+    if (cols < 0)
+        return -1;
+    if (n < 1 || a < 1 || b < 1 || g->tensors[x].shape[0] != n * a * b) {
+        GRAPH_FAIL(g, INVALID, "swap_rows: %lld rows are not %lld x %lld x %lld", (long long)g->tensors[x].shape[0],
+                   (long long)n, (long long)a, (long long)b);
+        return -1;
+    }
+    loam_op *o = add_op(g, LOAM_OP_SWAP_ROWS, x, -1, -1, n * a * b, cols);
+    if (!o)
+        return -1;
+    o->n = n, o->n_q = a, o->n_k = b;
+    return o->out;
+}
+
 int loam_graph_attend(loam_graph *g, int q, int k, int v, int bias, int64_t n, int n_heads, float scale, bool causal)
 {
     int64_t cols = fixed_columns(g, q, "attend"), ck = fixed_columns(g, k, "attend"),

@@ -64,7 +64,8 @@ typedef struct loam_net {
     loam_program *program;
     int in[LOAM_NET_MAX_ENDS], out[LOAM_NET_MAX_ENDS];
     int n_in, n_out;
-    int64_t n_tokens; /* of a run; 0: the graph reads none */
+    int64_t n_tokens;   /* of a run; 0: the graph reads none */
+    int64_t n_pictures; /* that a run works on, for whoever made the net */
 } loam_net;
 
 /* Adds an input [rows, columns] that is written before a run, or marks an output. */
