@@ -144,10 +144,10 @@ def save_original(path, tensors):
     save({k: v.contiguous().clone() for k, v in tensors.items()}, path, format="pt")
 
 
-def save_index(folder, name, parts):
+def save_index(folder, name, parts, **more):
     """model_index.json; parts: name -> (library, class)"""
     save_json(folder / "model_index.json", {"_class_name": name, "_diffusers_version": diffusers.__version__,
-                                            **{k: list(v) for k, v in parts.items()}})  # fmt: skip
+                                            **{k: list(v) for k, v in parts.items()}, **more})  # fmt: skip
 
 
 def save_scheduler(folder, scheduler):

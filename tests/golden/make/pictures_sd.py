@@ -30,7 +30,7 @@ MERGES = ["a t</w>", "c at</w>", "m at</w>", "r e", "re d</w>", "t h", "th e</w>
           "bl ue</w>"]  # fmt: skip
 
 
-def tokenizer(folder):
+def tokenizer(folder, pad="<|endoftext|>"):
     """The tokenizer of CLIP with a vocabulary of bytes and a few words; the end token is the highest."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     chars = [chr(b) for b in plain] + [chr(256 + i) for i in range(256 - len(plain))]
@@ -41,7 +41,7 @@ def tokenizer(folder):
     (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *MERGES]) + "\n")
     io.save_json(folder / "tokenizer_config.json", {
         "tokenizer_class": "CLIPTokenizer", "model_max_length": 77, "bos_token": "<|startoftext|>",
-        "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>", "pad_token": "<|endoftext|>"})  # fmt: skip
+        "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>", "pad_token": pad})  # fmt: skip
     return CLIPTokenizer.from_pretrained(folder), len(words)
 
 
