@@ -160,15 +160,24 @@ def same(want, got):
         raise ValueError(f"names differ: {sorted(want.keys() ^ got.keys())[:6]}")
 
 
+def sd15(folder):
+    """The models of sd15/, by their names in pipelines; writes the tokenizer."""
+    tok, vocab = tokenizer(folder / "tokenizer")
+    text = text_model(vocab)
+    text.__dict__["text_model"] = text  # where the pipelines look for the final norm
+    ddim = DDIMScheduler(**BETAS, clip_sample=False, set_alpha_to_one=False, steps_offset=1)
+    return dict(vae=io.fill(autoencoder(), 13, [("decoder.conv_out.weight", 0.4)]), text_encoder=text, tokenizer=tok,
+                unet=io.fill(unet(), 12, [("conv_out.weight", 0.6)]), scheduler=ddim, safety_checker=None,
+                feature_extractor=None, requires_safety_checker=False)  # fmt: skip
+
+
 def make_sd15():
     folder = io.OUT / "sd15"
     shutil.rmtree(folder, ignore_errors=True)
-    tok, vocab = tokenizer(folder / "tokenizer")
-    text, net = text_model(vocab), io.fill(unet(), 12, [("conv_out.weight", 0.6)])
-    vae = io.fill(autoencoder(), 13, [("decoder.conv_out.weight", 0.4)])
+    modules = sd15(folder)
+    tok, text, net, vae, ddim = (modules[k] for k in ("tokenizer", "text_encoder", "unet", "vae", "scheduler"))
     parts = {"text_encoder": io.save_model(folder / "text_encoder", text, "text_model."),
              "unet": io.save_model(folder / "unet", net), "vae": io.save_model(folder / "vae", vae)}  # fmt: skip
-    ddim = DDIMScheduler(**BETAS, clip_sample=False, set_alpha_to_one=False, steps_offset=1)
     io.save_scheduler(folder, ddim)
     io.save_index(folder, "StableDiffusionPipeline", {
         "scheduler": ("diffusers", "DDIMScheduler"), "text_encoder": ("transformers", "CLIPTextModel"),
@@ -199,9 +208,6 @@ def make_sd15():
     golden_vae(golden, "vae7", vae, io.picture(3, 8, 24), 2 * io.draw(1, "z7", (2, 4, 3, 1)), fine=False)
 
     given = dict(prompt=PROMPT, negative_prompt=NEGATIVE)
-    text.__dict__["text_model"] = text  # where the pipelines look for the final norm
-    modules = dict(vae=vae, text_encoder=text, tokenizer=tok, unet=net, scheduler=ddim, safety_checker=None,
-                   feature_extractor=None, requires_safety_checker=False)  # fmt: skip
     pipe = StableDiffusionPipeline(**modules)
     size = dict(height=40, width=56)
     golden_pipeline(golden, "ddim", pipe, ddim, **given, **size)

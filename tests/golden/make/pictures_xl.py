@@ -39,9 +39,8 @@ def official_open_clip(tensors, model):
     return {k: v for k, v in got.items() if "position_ids" not in k}
 
 
-def main():
-    folder = io.OUT / "sdxl"
-    shutil.rmtree(folder, ignore_errors=True)
+def sdxl(folder):
+    """The models of sdxl/, by their names in the pipeline; writes the tokenizers."""
     tok, vocab = sd.tokenizer(folder / "tokenizer")
     sd.tokenizer(folder / "tokenizer_2", pad="!")
     tok2 = CLIPTokenizer.from_pretrained(folder / "tokenizer_2")
@@ -53,10 +52,20 @@ def main():
         addition_embed_type="text_time", addition_time_embed_dim=8,
         projection_class_embeddings_input_dim=20 + 6 * 8), 23, [("conv_out.weight", 0.6)])  # fmt: skip
     vae = io.fill(sd.autoencoder(scaling_factor=0.13025), 24, [("decoder.conv_out.weight", 0.4)])
+    euler = EulerDiscreteScheduler(**sd.BETAS, steps_offset=1, timestep_spacing="leading")
+    return dict(vae=vae, text_encoder=text1, text_encoder_2=text2, tokenizer=tok, tokenizer_2=tok2, unet=net,
+                scheduler=euler, add_watermarker=False)  # fmt: skip
+
+
+def main():
+    folder = io.OUT / "sdxl"
+    shutil.rmtree(folder, ignore_errors=True)
+    modules = sdxl(folder)
+    text1, text2, tok, tok2, net, vae, euler = (modules[k] for k in (
+        "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "unet", "vae", "scheduler"))  # fmt: skip
     parts = {"text_encoder": io.save_model(folder / "text_encoder", text1, "text_model."),
              "text_encoder_2": io.save_model(folder / "text_encoder_2", text2),
              "unet": io.save_model(folder / "unet", net), "vae": io.save_model(folder / "vae", vae)}  # fmt: skip
-    euler = EulerDiscreteScheduler(**sd.BETAS, steps_offset=1, timestep_spacing="leading")
     io.save_scheduler(folder, euler)
     io.save_index(folder, "StableDiffusionXLPipeline", {
         "scheduler": ("diffusers", "EulerDiscreteScheduler"), "text_encoder": ("transformers", "CLIPTextModel"),
@@ -94,8 +103,7 @@ def main():
                        added_cond_kwargs={"text_embeds": pooled[:n], "time_ids": ids})  # fmt: skip
     sd.golden_vae(golden, "vae", vae, io.picture(8, 24, 40), 2 * io.draw(8, "z", (1, 4, 3, 5)), fine=False)
 
-    pipe = StableDiffusionXLPipeline(vae=vae, text_encoder=text1, text_encoder_2=text2, tokenizer=tok, tokenizer_2=tok2,
-                                     unet=net, scheduler=euler, add_watermarker=False)  # fmt: skip
+    pipe = StableDiffusionXLPipeline(**modules)
     given = dict(prompt=sd.PROMPT, height=40, width=56)
     sd.golden_pipeline(golden, "euler", pipe, euler, steps=3, guidance=5.0, negative_prompt=sd.NEGATIVE, **given)
     sd.golden_pipeline(golden, "zeros", pipe, euler, pixels=False, steps=2, guidance=5.0, **given)
