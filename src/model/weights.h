@@ -15,11 +15,12 @@
 
 typedef struct loam_weights loam_weights;
 
-/* Opens a folder with model_index.json (its parts' safetensors, sharded ones too, and configs) or one file. Owned by
- * the caller. A file of another kind of model, a broken or incomplete one: one sentence that names it. */
+/* Opens a folder with model_index.json (its parts' safetensors, sharded ones too, and configs), a folder of one part
+ * (config.json and safetensors) or one file. Owned by the caller. A file of another kind of model (UNSUPPORTED), a
+ * broken or incomplete one: one sentence that names it. */
 LOAM_CHECK_RESULT loam_status loam_weights_open(const char *path, loam_weights **out, loam_err *err);
-/* Adds a file whose tensors take precedence over what is there. part: "vae", "taesd", "motion", "text_encoder", …; NULL:
- * known from its names. */
+/* Adds a file, or a folder of one part, whose tensors take precedence over what is there. part: "vae", "taesd",
+ * "motion", "text_encoder", …; NULL: known from its names. On failure w is as before. */
 LOAM_CHECK_RESULT loam_status loam_weights_add(loam_weights *w, const char *path, const char *part, loam_err *err);
 void loam_weights_close(loam_weights *w);
 
@@ -48,5 +49,25 @@ int loam_weights_count(const loam_weights *w, const char *prefix);
 const char *loam_weights_config(const loam_weights *w, const char *part);
 /* The folder, or the file's path (tokenizer files lie beside). */
 const char *loam_weights_path(const loam_weights *w);
+
+/* What is there, by names and shapes. Other models are refused when they are opened. */
+typedef enum loam_weights_family {
+    LOAM_WEIGHTS_UNKNOWN, /* single parts: a VAE, a text encoder, a motion module */
+    LOAM_WEIGHTS_SD15,    /* Stable Diffusion 1.x: a UNet with one text encoder */
+    LOAM_WEIGHTS_SDXL,
+    LOAM_WEIGHTS_WAN_T2V, /* Wan 2.1, text to video */
+} loam_weights_family;
+loam_weights_family loam_weights_get_family(const loam_weights *w);
+
+/* All tensors in the order of their names (inspection, tests), and how many of the files no rule knows: neither a part
+ * of a model nor one of the harmless extras of training; *first is the first of these names, or NULL. */
+size_t loam_weights_n(const loam_weights *w);
+const loam_weight_view *loam_weights_at(const loam_weights *w, size_t i);
+size_t loam_weights_n_unknown(const loam_weights *w, const char **first);
+
+/* Lets go of the pages of the file that hold this tensor; they are read again when needed. */
+void loam_weights_release(const loam_weights *w, const loam_weight_view *v);
+/* Whether a file was made shorter since it was opened: what was missing read as zeros. */
+bool loam_weights_damaged(const loam_weights *w);
 
 #endif
