@@ -4,7 +4,7 @@
 #ifndef LOAM_MODEL_WEIGHT_STORE_H
 #define LOAM_MODEL_WEIGHT_STORE_H
 
-#include "device/device.h"
+#include "graph/graph.h"
 #include "model/model_int.h"
 #include "model/weights.h"
 

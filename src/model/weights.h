@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "kernel/dtype.h"
+#include "graph/graph.h"
 
 typedef struct loam_weights loam_weights;
 

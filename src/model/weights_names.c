@@ -61,7 +61,8 @@ static const char *const extras[] = {
     "cond_stage_model.text_projection",
     "__index_timestep_zero__",
 };
-static const char *const extras_in[] = {"position_ids", "logit_scale", "num_batches_tracked", ".attn2.pos_encoder."};
+static const char *const extras_in[] = {"position_ids", "logit_scale", "num_batches_tracked",
+                                        ".attention_blocks.1.pos_encoder."};
 
 /* Which part a file without prefixes is: the first of these that a name starts with (or holds, with '*' in front). */
 static const struct {

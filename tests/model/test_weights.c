@@ -1,0 +1,173 @@
+/* Names: each tensor of the tiny models that diffusers wrote (tests/golden/pictures) must be found under its part and
+ * its own name, in the folder and in the file of the original layout, with the same numbers; and nothing may be left
+ * over. The lists under tests/golden/pictures/names do the same for the names of the real models, which diffusers'
+ * own converters made. The store: conversions against other programs' numbers, and what it must refuse. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "format/safetensors.h"
+#include "model/weight_convert.h"
+#include "model/weight_store.h"
+#include "model/weights.h"
+
+#define PICTURES LOAM_SOURCE_ROOT "/tests/golden/pictures/"
+
+static loam_weights *open_ok(const char *path)
+{
+    loam_err err = LOAM_ERR_INIT;
+    loam_weights *w = NULL;
+    if (loam_weights_open(path, &w, &err) != LOAM_OK)
+        fail_msg("%s", err.msg);
+    return w;
+}
+
+static void add_ok(loam_weights *w, const char *path, const char *part)
+{
+    loam_err err = LOAM_ERR_INIT;
+    if (loam_weights_add(w, path, part, &err) != LOAM_OK)
+        fail_msg("%s", err.msg);
+}
+
+/* Element i of a matrix view in the order of its shape. */
+static void same_numbers(const loam_weight_view *v, const loam_safetensors_tensor *t)
+{
+    if (v->bytes != t->bytes || v->n_dims != t->n_dims ||
+        memcmp(v->shape, t->shape, sizeof t->shape[0] * (size_t)t->n_dims))
+        fail_msg("%s: other size or shape", v->name);
+    size_t e = (size_t)loam_safetensors_dtype_bits(t->dtype) / 8, n = t->bytes / e;
+    for (size_t i = 0; i < n; i++) {
+        size_t from = i;
+        if (v->transposed) /* [n, k] that lies as [k, n] */
+            from = i % (size_t)v->shape[1] * (size_t)v->shape[0] + i / (size_t)v->shape[1];
+        if (memcmp(v->data + from * e, t->data + i * e, e) != 0)
+            fail_msg("%s: element %zu differs", v->name, i);
+    }
+}
+
+/* Every tensor of diffusers' own file is in w as "<part>.<its name>"; adds how many there are. */
+static size_t holds_all(const loam_weights *w, const char *file, const char *part)
+{
+    loam_err err = LOAM_ERR_INIT;
+    loam_safetensors *st = NULL;
+    if (loam_safetensors_open(file, &st, &err) != LOAM_OK)
+        fail_msg("%s", err.msg);
+    size_t n = loam_safetensors_n_tensors(st);
+    for (size_t i = 0; i < n; i++) {
+        const loam_safetensors_tensor *t = loam_safetensors_tensor_at(st, i);
+        char name[256];
+        snprintf(name, sizeof name, "%s.%s", part, t->name);
+        const loam_weight_view *v = loam_weights_find(w, name);
+        if (!v)
+            fail_msg("%s is not found", name);
+        else
+            same_numbers(v, t);
+    }
+    loam_safetensors_close(st);
+    return n;
+}
+
+static void none_left(const loam_weights *w, size_t n)
+{
+    const char *first = NULL;
+    if (loam_weights_n_unknown(w, &first) != 0)
+        fail_msg("%s is known to no rule", first);
+    assert_int_equal(loam_weights_n(w), n);
+}
+
+static size_t holds_sd15(const loam_weights *w)
+{
+    return holds_all(w, PICTURES "sd15/unet/diffusion_pytorch_model.safetensors", "unet") +
+           holds_all(w, PICTURES "sd15/vae/diffusion_pytorch_model.safetensors", "vae") +
+           holds_all(w, PICTURES "sd15/text_encoder/model.safetensors", "text_encoder");
+}
+
+static void test_sd15(void **state)
+{
+    (void)state;
+    const char *paths[] = {PICTURES "sd15", PICTURES "sd15/original.safetensors"};
+    for (int i = 0; i < 2; i++) {
+        loam_weights *w = open_ok(paths[i]);
+        none_left(w, holds_sd15(w));
+        assert_int_equal(loam_weights_get_family(w), LOAM_WEIGHTS_SD15);
+        assert_int_equal(loam_weights_count(w, "unet.down_blocks"), 4);
+        assert_int_equal(loam_weights_count(w, "text_encoder.text_model.encoder.layers"), 3);
+        assert_true(loam_weights_has(w, "unet.mid_block.attentions.0."));
+        assert_false(loam_weights_has(w, "text_encoder_2."));
+        assert_string_equal(loam_weights_path(w), paths[i]);
+        const char *config = loam_weights_config(w, "unet");
+        assert_true(i == 0 ? config && strstr(config, "UNet2DConditionModel") : !config);
+        config = loam_weights_config(w, "scheduler");
+        assert_true(i == 0 ? config && strstr(config, "beta_start") : !config);
+        loam_weights_close(w);
+    }
+}
+
+static void test_sdxl(void **state)
+{
+    (void)state;
+    const char *paths[] = {PICTURES "sdxl", PICTURES "sdxl/original.safetensors"};
+    for (int i = 0; i < 2; i++) {
+        loam_weights *w = open_ok(paths[i]);
+        size_t n = holds_all(w, PICTURES "sdxl/unet/diffusion_pytorch_model.safetensors", "unet") +
+                   holds_all(w, PICTURES "sdxl/vae/diffusion_pytorch_model.safetensors", "vae") +
+                   holds_all(w, PICTURES "sdxl/text_encoder/model.safetensors", "text_encoder") +
+                   holds_all(w, PICTURES "sdxl/text_encoder_2/model.safetensors", "text_encoder_2");
+        none_left(w, n);
+        assert_int_equal(loam_weights_get_family(w), LOAM_WEIGHTS_SDXL);
+        loam_weights_close(w);
+    }
+}
+
+static void test_taesd(void **state)
+{
+    (void)state;
+    loam_weights *w = open_ok(PICTURES "taesd");
+    none_left(w, holds_all(w, PICTURES "taesd/vae/diffusion_pytorch_model.safetensors", "taesd"));
+    loam_weights_close(w);
+    w = open_ok(PICTURES "taesd/original_encoder.safetensors");
+    add_ok(w, PICTURES "taesd/original_decoder.safetensors", NULL);
+    none_left(w, holds_all(w, PICTURES "taesd/vae/diffusion_pytorch_model.safetensors", "taesd"));
+    loam_weights_close(w);
+}
+
+static void test_motion(void **state)
+{
+    (void)state;
+    const char *paths[] = {PICTURES "animatediff/motion_adapter", PICTURES "animatediff/original.safetensors"};
+    for (int i = 0; i < 2; i++) {
+        loam_weights *w = open_ok(PICTURES "sd15");
+        size_t n = loam_weights_n(w);
+        add_ok(w, paths[i], NULL);
+        none_left(
+            w, n + holds_all(w, PICTURES "animatediff/motion_adapter/diffusion_pytorch_model.safetensors", "motion"));
+        assert_int_equal(loam_weights_get_family(w), LOAM_WEIGHTS_SD15);
+        if (i == 0)
+            assert_non_null(loam_weights_config(w, "motion"));
+        loam_weights_close(w);
+    }
+    /* with "module." in front; the middle block only */
+    loam_weights *w = open_ok(PICTURES "animatediff/original_module.safetensors");
+    none_left(w, 27);
+    assert_non_null(loam_weights_find(w, "motion.mid_block.motion_modules.0.transformer_blocks.0.attn2.to_out.0.bias"));
+    loam_weights_close(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sd15),
+        cmocka_unit_test(test_sdxl),
+        cmocka_unit_test(test_taesd),
+        cmocka_unit_test(test_motion),
+    };
+    return cmocka_run_group_tests_name("weights", tests, NULL, NULL);
+}
