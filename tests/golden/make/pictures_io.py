@@ -84,7 +84,8 @@ class Golden:
             got, hooks = {}, []
             for stage, module in stages.items():
                 def keep(_module, _args, out, stage=stage):
-                    got[stage] = (out[0] if isinstance(out, tuple) else out).detach().clone()
+                    x = (out[0] if isinstance(out, tuple) else out).detach().clone()
+                    got[stage] = torch.cat([got[stage], x], 2) if stage in got else x  # called frame by frame
                 hooks.append(model.get_submodule(module).register_forward_hook(keep))
             cast = {k: v.to(dtype) if torch.is_tensor(v) and v.is_floating_point() else
                     {a: b.to(dtype) for a, b in v.items()} if isinstance(v, dict) else v
@@ -125,14 +126,15 @@ def save(tensors, path, **metadata):
     path.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + size :])
 
 
-def save_model(folder, model, prefix="", dtype=torch.float32):
-    """<folder>/config.json and the weights, as the folders of diffusers have them; dtype must hold them exactly."""
+def save_model(folder, model, prefix="", dtype=torch.float32, leave=(), **more):
+    """<folder>/config.json (with `more`) and the weights but those in `leave`, as the folders of diffusers have them;
+    dtype must hold them exactly."""
     is_text = isinstance(model, transformers.PreTrainedModel)
     config = {"architectures": [type(model).__name__], **model.config.to_diff_dict()} if is_text else \
         {**model.config, "_class_name": type(model).__name__}  # fmt: skip
-    save_json(folder / "config.json", {k: v for k, v in config.items() if k != "_use_default_values"})
+    save_json(folder / "config.json", {k: v for k, v in {**config, **more}.items() if k != "_use_default_values"})
     name = "model.safetensors" if is_text else "diffusion_pytorch_model.safetensors"
-    tensors = {prefix + k: v.contiguous().clone() for k, v in model.state_dict().items()}
+    tensors = {prefix + k: v.contiguous().clone() for k, v in model.state_dict().items() if k not in leave}
     stored = {k: v.to(dtype) for k, v in tensors.items()}
     if not all(torch.equal(stored[k].to(v.dtype), v) for k, v in tensors.items()):
         raise ValueError(f"{folder} does not fit {dtype}")

@@ -104,3 +104,69 @@ def taesd(tensors):
         else:
             decoder[f"{int(index) + 1}.{rest}"] = x
     return encoder, decoder
+
+
+def wan_transformer(tensors):
+    """Wan's DiT: norm2 and norm3 change places, its modulation tables have the same name everywhere."""
+    head = {"condition_embedder.time_embedder.linear_1": "time_embedding.0", "scale_shift_table": "head.modulation",
+            "condition_embedder.time_embedder.linear_2": "time_embedding.2", "proj_out": "head.head",
+            "condition_embedder.text_embedder.linear_1": "text_embedding.0",
+            "condition_embedder.text_embedder.linear_2": "text_embedding.2",
+            "condition_embedder.time_proj": "time_projection.1", "patch_embedding": "patch_embedding"}  # fmt: skip
+    inner = {"attn1": "self_attn", "attn2": "cross_attn", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "o",
+             "ffn.net.0.proj": "ffn.0", "ffn.net.2": "ffn.2", "scale_shift_table": "modulation"}  # fmt: skip
+    out = {}
+    for name, x in tensors.items():
+        if m := re.match(r"(blocks\.\d+)\.(.+)", name):
+            rest = m[2]
+            if rest.startswith(("norm2.", "norm3.")):
+                rest = ("norm3" if rest[4] == "2" else "norm2") + rest[5:]
+            for old, new in inner.items():
+                rest = re.sub(rf"(^|\.){re.escape(old)}(?=\.|$)", rf"\g<1>{new}", rest)
+            out[f"{m[1]}.{rest}"] = x
+        elif name in head:
+            out[head[name]] = x
+        else:
+            part, kind = name.rsplit(".", 1)
+            out[f"{head[part]}.{kind}"] = x
+    return out
+
+
+def wan_vae(tensors):
+    """Wan's autoencoder: flat lists of blocks, four to a level of the decoder."""
+    block = {"norm1": "residual.0", "conv1": "residual.2", "norm2": "residual.3", "conv2": "residual.6",
+             "conv_shortcut": "shortcut"}  # fmt: skip
+    ends = {"conv_in": "conv1", "norm_out": "head.0", "conv_out": "head.2"}
+    out = {}
+    for name, x in tensors.items():
+        part, kind = name.rsplit(".", 1)
+        side, rest = part.split(".", 1) if "." in part else (part, "")
+        if side in ("quant_conv", "post_quant_conv"):
+            new = {"quant_conv": "conv1", "post_quant_conv": "conv2"}[side]
+        elif m := re.match(r"mid_block\.(resnets|attentions)\.(\d)\.(.+)", rest):
+            at = f"{side}.middle.{2 * int(m[2]) if m[1] == 'resnets' else 1}"
+            new = f"{at}.{block[m[3]] if m[1] == 'resnets' else m[3]}"
+        elif m := re.match(r"down_blocks\.(\d+)\.(.+)", rest):
+            new = f"{side}.downsamples.{m[1]}.{block.get(m[2], m[2])}"
+        elif m := re.match(r"up_blocks\.(\d+)\.(resnets|upsamplers)\.(\d)\.(.+)", rest):
+            index = 4 * int(m[1]) + (int(m[3]) if m[2] == "resnets" else 3)
+            new = f"{side}.upsamples.{index}.{block.get(m[4], m[4])}"
+        else:
+            new = f"{side}.{ends[rest]}"
+        out[f"{new}.{kind}"] = x
+    return out
+
+
+def umt5(tensors):
+    """The encoder as Wan's own file names it."""
+    names = {"SelfAttention.relative_attention_bias": "pos_embedding.embedding", "DenseReluDense.wi_0": "ffn.gate.0",
+             "DenseReluDense.wi_1": "ffn.fc1", "DenseReluDense.wo": "ffn.fc2",
+             **{f"SelfAttention.{p}": f"attn.{p}" for p in "qkvo"}}  # fmt: skip
+    out = {}
+    for name, x in tensors.items():
+        if m := re.match(r"encoder\.block\.(\d+)\.layer\.(\d)\.(.+)\.weight", name):
+            rest = f"norm{int(m[2]) + 1}" if m[3] == "layer_norm" else names[m[3]]
+            out[f"blocks.{m[1]}.{rest}.weight"] = x
+        else:
+            out[{"shared.weight": "token_embedding.weight", "encoder.final_layer_norm.weight": "norm.weight"}[name]] = x
+    return out
