@@ -5,11 +5,11 @@
     python tests/golden/make/pictures_lora.py
 
 lcm/   unet/: a UNet with the guidance embedding of latent consistency models (the other parts are sd15's);
-       golden.safetensors: a.* that UNet (timestep_cond is the embedding of guidance 8 - 1); lcm.* its pipeline, guidance 8;
+       golden.safetensors: a.* that UNet (timestep_cond is the embedding of guidance 8 - 1); lcm.* its pipeline with 8;
        lcm_plain.*, lcm_guided.* sd15 by LCM's scheduler without and with guidance; tcd.* sd15 by TCD with eta 0.3
-lora/  sd15.kohya, sd15.peft, sd15.old: one adapter of sd15 in three namings; sdxl.kohya: one of sdxl by the names of the
-       original blocks; golden.safetensors: sd15.*, sdxl.*: the text encoders and the UNet on input b of sd15/ and sdxl/
-       with the adapter at 0.7 (UNet and text encoders). Rank 2 or 3, alpha 1.5; 3x3 convolutions among them.
+lora/  sd15.kohya, sd15.peft, sd15.old: one adapter of sd15 in three namings; sdxl.kohya: one of sdxl by the names of
+       the original blocks; golden.safetensors: sd15.*, sdxl.*: the text encoders and the UNet on input b of sd15/ and
+       sdxl/ with the adapter at 0.7 (UNet and text encoders). Rank 2 or 3, alpha 1.5; 3x3 convolutions among them.
 """
 import shutil
 
@@ -79,7 +79,8 @@ def kohya(made, prefixes, rename=lambda part, path: path):
     for part, layers in made.items():
         for path, (down, up) in layers.items():
             name = f"{prefixes[part]}_{rename(part, path).replace('.', '_')}"
-            out.update({f"{name}.lora_down.weight": down, f"{name}.lora_up.weight": up, f"{name}.alpha": torch.tensor(ALPHA)})
+            out[f"{name}.lora_down.weight"], out[f"{name}.lora_up.weight"] = down, up
+            out[f"{name}.alpha"] = torch.tensor(ALPHA)
     return out
 
 
@@ -110,8 +111,8 @@ def official(pipe_class, modules, path, run):
 def inputs_b(folder):
     g = load_file(folder / "golden.safetensors")
     more = {k: g[f"b.in.{k}"] for k in ("text_embeds", "time_ids") if f"b.in.{k}" in g}
-    return dict(sample=g["b.in.sample"], timestep=g["b.in.timestep"], encoder_hidden_states=g["b.in.encoder_hidden_states"],
-                **({"added_cond_kwargs": more} if more else {}))  # fmt: skip
+    given = {k: g[f"b.in.{k}"] for k in ("sample", "timestep", "encoder_hidden_states")}
+    return {**given, "added_cond_kwargs": more} if more else given
 
 
 def make_lora():
@@ -146,7 +147,8 @@ def make_lora():
             golden.put(f"{base}.out.{key}.hidden.{len(hidden) - 1}", hidden[-1])
         for name in files:
             if name.startswith(base + "."):
-                got = official(cls, make(io.OUT / base), folder / f"{name}.safetensors", lambda unet: unet(**given).sample)
+                path = folder / f"{name}.safetensors"
+                got = official(cls, make(io.OUT / base), path, lambda unet: unet(**given).sample)
                 off, size = (got - sample).abs().max().item(), (plain - sample).abs().max().item()
                 print(f"{name}: the adapter changes {size:.3f}, diffusers' reading differs by {off:.1e}")
                 if off > 1e-5 * sample.abs().max():
@@ -173,9 +175,10 @@ def make_lcm():
     golden.meta.update(prompt=sd.PROMPT)
     given = dict(prompt=sd.PROMPT, height=40, width=56)
     sd.golden_pipeline(golden, "lcm_plain", pipe, lcm, pixels=False, guidance=1.0, **given)
-    sd.golden_pipeline(golden, "lcm_guided", pipe, lcm, pixels=False, guidance=1.8, negative_prompt=sd.NEGATIVE, steps=3,
-                       **given)  # fmt: skip
-    sd.golden_pipeline(golden, "tcd", pipe, TCDScheduler.from_config(config), pixels=False, guidance=1.0, eta=0.3, **given)
+    sd.golden_pipeline(golden, "lcm_guided", pipe, lcm, pixels=False, guidance=1.8, steps=3,
+                       negative_prompt=sd.NEGATIVE, **given)  # fmt: skip
+    tcd = TCDScheduler.from_config(config)
+    sd.golden_pipeline(golden, "tcd", pipe, tcd, pixels=False, guidance=1.0, eta=0.3, **given)
     pipe.unet = net
     sd.golden_pipeline(golden, "lcm", pipe, lcm, pixels=False, guidance=8.0, **given)
     condition = pipe.get_guidance_scale_embedding(torch.tensor([7.0]), embedding_dim=16)

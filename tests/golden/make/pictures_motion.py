@@ -3,7 +3,7 @@
 
     pip install torch diffusers==0.42.1 transformers==5.24.0 safetensors && python tests/golden/make/pictures_motion.py
 
-motion_adapter/ by diffusers' names; original.safetensors by those of AnimateDiff's files, with their tables of positions;
+motion_adapter/ by diffusers' names; original.safetensors by those of AnimateDiff's files, with tables of positions;
 original_module.safetensors: a few of the same tensors as other files prefix them; golden.safetensors:
   a.*, b.*   UNet of sd15/ with the modules: [n, channels, frames, height, width], stages [n * frames, channels, ..],
              one text for all frames of a clip
@@ -38,7 +38,8 @@ def original(adapter, tensors):
             head, rest = name.removesuffix(".pos_embed").split(".motion_modules.", 1)
             index, rest = rest.split(".", 1)
             for i in range(2):
-                out[f"{head}.motion_modules.{index}.temporal_transformer.{rest}.attention_blocks.{i}.pos_encoder.pe"] = module.pe
+                at = f"{head}.motion_modules.{index}.temporal_transformer.{rest}.attention_blocks.{i}"
+                out[f"{at}.pos_encoder.pe"] = module.pe
     return out
 
 
@@ -58,8 +59,8 @@ def main():
     folder = io.OUT / "animatediff"
     shutil.rmtree(folder, ignore_errors=True)
     modules = sd.sd15(io.OUT / "sd15")
-    adapter = io.fill(MotionAdapter(block_out_channels=modules["unet"].config.block_out_channels, motion_layers_per_block=2,
-                                    motion_num_attention_heads=2, motion_norm_num_groups=2,
+    adapter = io.fill(MotionAdapter(block_out_channels=modules["unet"].config.block_out_channels,
+                                    motion_layers_per_block=2, motion_num_attention_heads=2, motion_norm_num_groups=2,
                                     motion_max_seq_length=16), 41)  # fmt: skip
     tensors = io.save_model(folder / "motion_adapter", adapter)
     ours = original(adapter, tensors)

@@ -16,8 +16,9 @@ import shutil
 from unittest import mock
 
 import torch
-from diffusers import (AutoencoderKL, AutoencoderTiny, DDIMScheduler, EulerDiscreteScheduler, StableDiffusionImg2ImgPipeline,
-                       StableDiffusionInpaintPipeline, StableDiffusionPipeline, UNet2DConditionModel)  # fmt: skip
+from diffusers import (AutoencoderKL, AutoencoderTiny, DDIMScheduler, EulerDiscreteScheduler,
+                       StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline, StableDiffusionPipeline,
+                       UNet2DConditionModel)  # fmt: skip
 from diffusers.loaders import single_file_utils as official
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
@@ -66,9 +67,10 @@ def golden_text(golden, prefix, model, ids):
 
 def unet(**changes):
     return UNet2DConditionModel(**{**dict(
-        sample_size=12, block_out_channels=(6, 10, 10, 10), layers_per_block=2, norm_num_groups=2, cross_attention_dim=16,
+        sample_size=12, block_out_channels=(6, 10, 10, 10), layers_per_block=2, norm_num_groups=2,
+        cross_attention_dim=16, attention_head_dim=2,
         down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
-        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3, attention_head_dim=2), **changes})  # fmt: skip
+        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3), **changes})  # fmt: skip
 
 
 def unet_stages(model):
@@ -138,8 +140,9 @@ def golden_pipeline(golden, prefix, pipe, scheduler, pixels=True, seed=0, steps=
         return {}
 
     with mock.patch("torch.randn", listening):
-        got = pipe(generator=io.generator(seed), num_inference_steps=steps, guidance_scale=guidance, output_type="latent",
-                   callback_on_step_end=after, callback_on_step_end_tensor_inputs=["latents"], **inputs)  # fmt: skip
+        got = pipe(generator=io.generator(seed), num_inference_steps=steps, guidance_scale=guidance,
+                   output_type="latent", callback_on_step_end=after,
+                   callback_on_step_end_tensor_inputs=["latents"], **inputs)  # fmt: skip
     for i, x in enumerate(draws):
         golden.put(f"{prefix}.in.noise.{i}", x)
     golden.put(f"{prefix}.out.timesteps", scheduler.timesteps.to(torch.float32))

@@ -5,7 +5,7 @@
 
 The published network written down again, as a list of layers; widths 10, 8, 6, 6 in place of 256, 128, 64, 64 and 6 in
 place of 64. taehv.safetensors has its names of weights: encoder.<n>, decoder.<n>. golden.safetensors:
-  decode.*   3 latent frames (as the DiT has them, normalised) to 9 frames in [0, 1]: the first three of twelve are dropped
+  decode.*   3 latent frames (as the DiT has them, normalised) to 9 frames in [0, 1]: the first 3 of 12 are dropped
   decode1.*  one latent frame to one frame
   encode.*   9 frames in [0, 1], the last repeated to 12, to 3 latent frames
 Stages are [frames, channels, height, width].

@@ -6,10 +6,10 @@
 
 A folder of diffusers; original_{transformer,vae,text_encoder}.safetensors by the names of Wan's own files;
 golden.safetensors:
-  text.*          UMT5 on two prompts of 40 and 13 tokens (mask: 1 where a token is); rows past a prompt's end are zeroed
-  a.*             DiT, 3 latent frames, the text's 9 rows zero-padded to 512; b.* two clips of one frame, 16 rows, no padding
-  vae.encode.*    9 frames: moments = mean and log-variance (not normalised); vae.decode.* 3 latent frames, stages of all
-                  frames joined; vae1.* one frame
+  text.*          UMT5 on two prompts of 40 and 13 tokens (mask: 1 where a token is); rows past an end are zeroed
+  a.*             DiT, 3 latent frames, the text's 9 rows zero-padded to 512; b.* two clips of one frame, 16 rows
+  vae.encode.*    9 frames: moments = mean and log-variance (not normalised); vae.decode.* 3 latent frames, stages of
+                  all frames joined; vae1.* one frame
   unipc.*, euler.* pipelines, guidance 6, flow shift 3 and 7: latents after each step, pixels in [-1, 1]
 """
 import json
@@ -46,7 +46,8 @@ def tokenizer(folder):
     io.save_json(folder / "tokenizer_config.json", {"tokenizer_class": "T5Tokenizer", "model_max_length": TEXT_ROWS,
                                                     "eos_token": "</s>", "pad_token": "<pad>",
                                                     "unk_token": "<unk>"})  # fmt: skip
-    return PreTrainedTokenizerFast(tokenizer_object=t, eos_token="</s>", pad_token="<pad>", unk_token="<unk>"), len(pieces)
+    tok = PreTrainedTokenizerFast(tokenizer_object=t, eos_token="</s>", pad_token="<pad>", unk_token="<unk>")
+    return tok, len(pieces)
 
 
 class Padded(torch.nn.Module):
@@ -70,20 +71,20 @@ def golden_vae(golden, vae):
     clip = torch.stack([io.picture(50 + i, 16, 24)[0] for i in range(9)], 1)[None]
     for prefix, frames, latents in (("vae", 9, 3), ("vae1", 1, 1)):
         z = 2 * io.draw(54, f"z{latents}", (1, 16, latents, 2, 3))
-        golden.run(f"{prefix}.encode", sd.Half(vae, "encode"), encode if latents > 1 else {}, {"x": clip[:, :, :frames]},
-                   lambda x: {"moments": x})  # fmt: skip
-        golden.run(f"{prefix}.decode", sd.Half(vae, "decode"), decode if latents > 1 else {}, {"x": z},
-                   lambda x: {"pixels": x})  # fmt: skip
+        stages = (encode, decode) if latents > 1 else ({}, {})
+        x = clip[:, :, :frames]
+        golden.run(f"{prefix}.encode", sd.Half(vae, "encode"), stages[0], {"x": x}, lambda x: {"moments": x})
+        golden.run(f"{prefix}.decode", sd.Half(vae, "decode"), stages[1], {"x": z}, lambda x: {"pixels": x})
 
 
 def main():
     folder = io.OUT / "wan"
     shutil.rmtree(folder, ignore_errors=True)
     tok, vocab = tokenizer(folder / "tokenizer")
-    text = io.fill(UMT5EncoderModel(UMT5Config(vocab_size=vocab, d_model=24, d_kv=6, num_heads=3, d_ff=40, num_layers=2)),
-                   51, [("relative", 1.5), ("shared", 4)])  # fmt: skip
-    net = io.fill(WanTransformer3DModel(num_attention_heads=2, attention_head_dim=14, text_dim=24, freq_dim=32, ffn_dim=40,
-                                        num_layers=2, rope_max_seq_len=64), 52,
+    config = UMT5Config(vocab_size=vocab, d_model=24, d_kv=6, num_heads=3, d_ff=40, num_layers=2)
+    text = io.fill(UMT5EncoderModel(config), 51, [("relative", 1.5), ("shared", 4)])
+    net = io.fill(WanTransformer3DModel(num_attention_heads=2, attention_head_dim=14, text_dim=24, freq_dim=32,
+                                        ffn_dim=40, num_layers=2, rope_max_seq_len=64), 52,
                   [("scale_shift_table", 2), ("time_proj", 0.5), ("proj_out", 0.7)])  # fmt: skip
     vae = io.fill(AutoencoderKLWan(base_dim=3), 53, [("decoder.conv_out.weight", 0.8)])
     parts = {"text_encoder": io.save_model(folder / "text_encoder", text, leave=("encoder.embed_tokens.weight",),
@@ -133,8 +134,8 @@ def main():
     mean, std = (torch.tensor(x).reshape(1, 16, 1, 1, 1) for x in (vae.config.latents_mean, vae.config.latents_std))
     euler = FlowMatchEulerDiscreteScheduler(shift=7.0)
     for prefix, scheduler, steps in (("unipc", unipc, 5), ("euler", euler, 3)):
-        latents = sd.golden_pipeline(golden, prefix, pipe, scheduler, pixels=False, steps=steps, guidance=6.0, height=16,
-                                     width=32, num_frames=9, prompt=PROMPT, negative_prompt=NEGATIVE,
+        latents = sd.golden_pipeline(golden, prefix, pipe, scheduler, pixels=False, steps=steps, guidance=6.0,
+                                     height=16, width=32, num_frames=9, prompt=PROMPT, negative_prompt=NEGATIVE,
                                      max_sequence_length=TEXT_ROWS)  # fmt: skip
         if prefix == "unipc":
             golden.put("unipc.out.pixels", vae.decode(latents * std + mean).sample)

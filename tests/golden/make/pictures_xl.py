@@ -48,8 +48,8 @@ def sdxl(folder):
     net = io.fill(sd.unet(
         block_out_channels=(4, 6, 12), attention_head_dim=(1, 2, 4), cross_attention_dim=32, use_linear_projection=True,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"), transformer_layers_per_block=(1, 1, 2),
-        addition_embed_type="text_time", addition_time_embed_dim=8,
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        transformer_layers_per_block=(1, 1, 2), addition_embed_type="text_time", addition_time_embed_dim=8,
         projection_class_embeddings_input_dim=20 + 6 * 8), 23, [("conv_out.weight", 0.6)])  # fmt: skip
     vae = io.fill(sd.autoencoder(scaling_factor=0.13025), 24, [("decoder.conv_out.weight", 0.4)])
     euler = EulerDiscreteScheduler(**sd.BETAS, steps_offset=1, timestep_spacing="leading")
@@ -69,7 +69,8 @@ def main():
     io.save_scheduler(folder, euler)
     io.save_index(folder, "StableDiffusionXLPipeline", {
         "scheduler": ("diffusers", "EulerDiscreteScheduler"), "text_encoder": ("transformers", "CLIPTextModel"),
-        "text_encoder_2": ("transformers", "CLIPTextModelWithProjection"), "tokenizer": ("transformers", "CLIPTokenizer"),
+        "text_encoder_2": ("transformers", "CLIPTextModelWithProjection"),
+        "tokenizer": ("transformers", "CLIPTokenizer"),
         "tokenizer_2": ("transformers", "CLIPTokenizer"), "unet": ("diffusers", "UNet2DConditionModel"),
         "vae": ("diffusers", "AutoencoderKL")}, force_zeros_for_empty_prompt=True)  # fmt: skip
 
