@@ -22,6 +22,7 @@ struct loam_weight_store {
     const loam_weights *weights;
     loam_dtype type;
     held **slots; /* open addressing; a power of two */
+    held **spare; /* as many, for rebuilding */
     size_t n, cap;
     size_t bytes;
     loam_lora_set loras;
@@ -63,6 +64,7 @@ void loam_weight_store_free(loam_weight_store *s)
     for (size_t i = 0; i < s->cap; i++)
         free_held(s, s->slots[i]);
     free(s->slots);
+    free(s->spare);
     free(s);
 }
 
@@ -100,14 +102,19 @@ static bool insert(loam_weight_store *s, held *h)
 {
     if ((s->n + 1) * 2 > s->cap) {
         size_t cap = s->cap ? s->cap * 2 : 1024;
-        held **slots = calloc(cap, sizeof *slots);
-        if (!slots)
+        held **slots = calloc(cap, sizeof *slots), **spare = calloc(cap, sizeof *spare);
+        if (!slots || !spare) {
+            free(slots);
+            free(spare);
             return false;
+        }
         for (size_t i = 0; i < s->cap; i++)
             if (s->slots[i])
                 place(slots, cap, s->slots[i]);
         free(s->slots);
+        free(s->spare);
         s->slots = slots;
+        s->spare = spare;
         s->cap = cap;
     }
     place(s->slots, s->cap, h);
@@ -207,6 +214,7 @@ static loam_status bring_vector(loam_weight_store *s, held *h, const loam_weight
     if (!x)
         LOAM_FAIL(err, NO_MEMORY, "no memory for the tensor '%s'", v->name);
     loam_convert_f32(v, at, b->k, x);
+    loam_lora_add_to_vector(&s->loras, v->name, at, b->k, x);
     loam_status st = s->api->weight_new(s->device, LOAM_DTYPE_F32, 1, b->k, x, false, false, &b->w, err);
     free(x);
     return st;
@@ -320,13 +328,35 @@ loam_device *loam_weight_store_device(const loam_weight_store *s)
     return s->device;
 }
 
+/* Vectors that adapters change are made anew when they are next asked for. */
+static void drop_changed(loam_weight_store *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->cap; i++) { /* takes all out, puts those back that stay */
+        held *h = s->slots[i];
+        s->slots[i] = NULL;
+        if (h && h->use == LOAM_WEIGHT_VECTOR && loam_lora_has_vector(&s->loras, h->bound.name)) {
+            s->bytes -= s->api->weight_bytes(h->bound.w);
+            free_held(s, h);
+        } else if (h) {
+            s->spare[n++] = h;
+        }
+    }
+    for (size_t i = 0; i < n; i++)
+        place(s->slots, s->cap, s->spare[i]);
+    s->n = n;
+}
+
 loam_status loam_weight_store_add_lora(loam_weight_store *s, const char *path, float strength, loam_err *err)
 {
-    return loam_lora_add(&s->loras, s->weights, path, strength, err);
+    LOAM_TRY(loam_lora_add(&s->loras, s->weights, path, strength, err));
+    drop_changed(s);
+    return LOAM_OK;
 }
 
 void loam_weight_store_clear_loras(loam_weight_store *s)
 {
+    drop_changed(s);
     loam_lora_clear(&s->loras, s->api, s->device);
 }
 

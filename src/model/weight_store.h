@@ -40,7 +40,9 @@ const loam_device_api *loam_weight_store_api(const loam_weight_store *s);
 loam_device *loam_weight_store_device(const loam_weight_store *s);
 
 /* Adds an adapter file; its names (kohya, original blocks, PEFT) are mapped to canonical ones. strength multiplies
- * alpha/rank. One without any fitting name is refused with a sentence, as are misshapen pairs. */
+ * alpha/rank. One without any fitting name is refused with a sentence, as are misshapen pairs and other kinds of
+ * adapter (LoHa, LoKr, DoRA). Nets that were planned before run on without it: make them anew. Both functions free
+ * vectors that an adapter changes (biases, norms): free the nets of that part first. */
 loam_status loam_weight_store_add_lora(loam_weight_store *s, const char *path, float strength, loam_err *err);
 void loam_weight_store_clear_loras(loam_weight_store *s);
 typedef struct loam_lora_pair {
