@@ -8,6 +8,8 @@ const loam_kernels *loam_kernels_get(loam_cpu_level level)
     switch (level) {
 #if defined(__x86_64__)
     case LOAM_CPU_LEVEL_AVX512:
+        if (loam_cpu_has_amx_bf16())
+            return &loam_kernels_avx512_amx;
         return loam_cpu_has_fast_bf16() ? &loam_kernels_avx512_bf16 : &loam_kernels_avx512;
     case LOAM_CPU_LEVEL_AVX2:
         return &loam_kernels_avx2;

@@ -107,8 +107,7 @@ typedef struct loam_attend_task {
     const float *q; /* row i at q + i·q_stride */
     float *out;     /* row i at out + i·out_stride */
     int64_t q_stride, out_stride;
-    const float *k;    /* as attend_pack made it: [n_k/16 rounded up][head_dim][16], zeros behind the end */
-    const float *v;    /* [n_k][head_dim rounded up to 16], zeros behind the head */
+    const float *k, *v; /* as attend_pack of the same level made them */
     const float *bias; /* NULL, or added to the scores: row i at bias + i·bias_stride, n_k columns */
     int64_t bias_stride, n_k;
     int n_q, head_dim; /* n_q ≤ LOAM_ATTEND_ROWS */
@@ -116,14 +115,20 @@ typedef struct loam_attend_task {
     float scale;
 } loam_attend_task;
 enum {
-    LOAM_ATTEND_ROWS = 96,              /* most query rows in one call */
-    LOAM_ATTEND_SCRATCH = 512 * 1024,   /* bytes that attend may use, 64-byte aligned */
-    LOAM_CONV_SCRATCH = 3 * 1024 * 1024 /* bytes that conv and winograd may use, 64-byte aligned */
+    LOAM_ATTEND_ROWS = 96,               /* most query rows in one call */
+    LOAM_ATTEND_SCRATCH = 512 * 1024,    /* bytes that attend may use, 64-byte aligned */
+    LOAM_CONV_SCRATCH = 3 * 1024 * 1024, /* bytes that conv and winograd may use, 64-byte aligned */
+    /* A call is best when it has so many rows or tiles (the weights are widened or transformed once for all of them)
+     * and column groups (the input is gathered or transformed once for all of them); it may have more or fewer. */
+    LOAM_CONV_TASK_ROWS = 256,
+    LOAM_CONV_TASK_GROUPS = 32,
+    LOAM_WINOGRAD_TASK_TILES = 64,
 };
 
 typedef struct loam_kernels {
     loam_cpu_level level;
     bool bf16_dot; /* BF16 weights take LOAM_ACT_BF16 */
+    bool amx;      /* in AMX tiles */
 
     /* y[i][0..k/32) = quantised x[i], m rows; strides in elements of x and bytes of y. k of q8k is a multiple of 256.
      */
@@ -139,8 +144,6 @@ typedef struct loam_kernels {
     /* y[i] = w · x[i] / √(mean(x[i]²) + eps) (Zhang & Sennrich 2019); x and y [m, n], w [n]. y may be x. */
     void (*rms_norm)(const float *x, int64_t x_stride, const float *w, float eps, int64_t m, int64_t n, float *y,
                      int64_t y_stride);
-    /* y[i] = silu(gate[i]) · up[i] (Shazeer 2020). y may be either input. */
-    void (*swiglu)(const float *gate, const float *up, int64_t n, float *y);
     /* y[i] = a[i] + b[i]. */
     void (*add)(const float *a, const float *b, int64_t n, float *y);
 
@@ -175,11 +178,13 @@ typedef struct loam_kernels {
     /* y = (x - mean)/√(var + eps) · mul + add over each row of n; mul and add [n], NULL: 1 and 0. y may be x. */
     void (*layer_norm)(const float *x, int64_t x_stride, int64_t m, int64_t n, float eps, const float *mul,
                        const float *add, float *y, int64_t y_stride);
-    void (*unary)(loam_unary f, const float *x, int64_t n, float *y);                     /* y = f(x) */
-    void (*gate)(loam_unary f, const float *gate, const float *up, int64_t n, float *y);  /* y = f(gate) · up */
-    void (*mul_add)(const float *a, const float *b, const float *c, int64_t n, float *y); /* y = a + b·c */
+    /* y = f(x); y = f(gate) · up (Shazeer 2020); y = a + b·c. y may be any of the inputs. */
+    void (*unary)(loam_unary f, const float *x, int64_t n, float *y);
+    void (*gate)(loam_unary f, const float *gate, const float *up, int64_t n, float *y);
+    void (*mul_add)(const float *a, const float *b, const float *c, int64_t n, float *y);
     /* Brings rows [r0, r0 + m), r0 a multiple of 16, of one head's k and v into the layout of loam_attend_task; n_k is
-     * the number of all rows. kp and vp are the whole packed buffers. */
+     * the number of all rows. kp and vp are the whole packed buffers, of loam_attend_k_floats and loam_attend_v_floats;
+     * how they lie inside is the level's own affair. */
     void (*attend_pack)(const float *k, int64_t k_stride, const float *v, int64_t v_stride, int64_t r0, int64_t m,
                         int64_t n_k, int head_dim, float *kp, float *vp);
     /* softmax(q·Kᵀ·scale + bias)·V with a running maximum. */

@@ -108,3 +108,12 @@ loam_status loam_clip_run(loam_net *net, const loam_clip_params *p, const int32_
     free(positions);
     return st;
 }
+
+int64_t loam_clip_end(const loam_clip_params *p, const int32_t *tokens)
+{
+    int64_t end = 0; /* it has the highest id; the first of them counts, padding may repeat it */
+    for (int64_t i = 1; i < p->n_ctx; i++)
+        if (tokens[i] > tokens[end])
+            end = i;
+    return end;
+}

@@ -24,5 +24,7 @@ LOAM_CHECK_RESULT loam_status loam_clip_net(loam_weight_store *store, const loam
 /* tokens [n·n_ctx], each < n_vocab (INVALID otherwise). */
 LOAM_CHECK_RESULT loam_status loam_clip_run(loam_net *net, const loam_clip_params *p, const int32_t *tokens,
                                             loam_err *err);
+/* The place of the end token in a sequence of n_ctx tokens: where the pooled embedding stands. */
+int64_t loam_clip_end(const loam_clip_params *p, const int32_t *tokens);
 
 #endif

@@ -128,6 +128,7 @@ int main(int argc, char **argv)
         {&loam_kernels_avx2, loam_cpu_has(LOAM_CPU_LEVEL_AVX2), "AVX2"},
         {&loam_kernels_avx512, loam_cpu_has(LOAM_CPU_LEVEL_AVX512), "AVX-512 VNNI"},
         {&loam_kernels_avx512_bf16, loam_cpu_has_avx512_bf16(), "AVX512_BF16"},
+        {&loam_kernels_avx512_amx, loam_cpu_has_amx_bf16(), "AMX_BF16"},
 #endif
     };
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
@@ -138,6 +139,7 @@ int main(int argc, char **argv)
             printf("ok %d - %s # SKIP this processor has no %s\n", ++n_cases, levels[i].name, levels[i].name);
         } else {
             check_level(levels[i].kernels);
+            check_convs(levels[i].kernels);
         }
     }
     if (!bench)

@@ -8,5 +8,8 @@ void loam_to_bf16_avx512(const float *x, int64_t x_stride, int64_t m, int64_t k,
 /* As loam_kernels.matmul, for BF16 weights and LOAM_ACT_BF16. */
 void loam_matmul_bf16_avx512(const loam_packed *w, int64_t g0, int64_t n_groups, const void *act, size_t act_stride,
                              int64_t m, float *y, int64_t y_stride);
+/* The same on AMX (kernels_amx.c); scratch as in loam_kernels.matmul. */
+void loam_matmul_bf16_amx(const loam_packed *w, int64_t g0, int64_t n_groups, const void *act, size_t act_stride,
+                          int64_t m, float *y, int64_t y_stride, void *scratch);
 
 #endif

@@ -33,3 +33,20 @@ const loam_kernels loam_kernels_avx512_bf16 = {.level = LOAM_CPU_LEVEL_AVX512,
                                                .to_bf16 = loam_to_bf16_avx512,
                                                .matmul = matmul_or_bf16,
                                                LEVEL_TABLE};
+
+/* On AMX, in server processors of Intel: an order of magnitude above vdpbf16ps. */
+static void matmul_or_amx(const loam_packed *w, int64_t g0, int64_t n_groups, const void *act, size_t act_stride,
+                          int64_t m, float *y, int64_t y_stride, void *scratch)
+{
+    if (w->dtype == LOAM_DTYPE_BF16)
+        loam_matmul_bf16_amx(w, g0, n_groups, act, act_stride, m, y, y_stride, scratch);
+    else
+        matmul(w, g0, n_groups, act, act_stride, m, y, y_stride, scratch);
+}
+
+const loam_kernels loam_kernels_avx512_amx = {.level = LOAM_CPU_LEVEL_AVX512,
+                                              .bf16_dot = true,
+                                              .amx = true,
+                                              .to_bf16 = loam_to_bf16_avx512,
+                                              .matmul = matmul_or_amx,
+                                              LEVEL_TABLE};
