@@ -18,12 +18,6 @@ void loam_rms_norm_ref(const float *x, int64_t x_stride, const float *w, float e
     }
 }
 
-void loam_swiglu_ref(const float *gate, const float *up, int64_t n, float *y)
-{
-    for (int64_t i = 0; i < n; i++)
-        y[i] = gate[i] / (1.0f + expf(-gate[i])) * up[i];
-}
-
 void loam_add_ref(const float *a, const float *b, int64_t n, float *y)
 {
     for (int64_t i = 0; i < n; i++)
@@ -137,7 +131,6 @@ const loam_kernels loam_kernels_ref = {
     .to_bf16 = loam_to_bf16_ref,
     .matmul = loam_matmul_ref,
     .rms_norm = loam_rms_norm_ref,
-    .swiglu = loam_swiglu_ref,
     .add = loam_add_ref,
     .rope = loam_rope_ref,
     .kv_write = loam_kv_write_ref,

@@ -8,7 +8,6 @@ void loam_matmul_ref(const loam_packed *w, int64_t g0, int64_t n_groups, const v
                      float *y, int64_t y_stride, void *scratch);
 void loam_rms_norm_ref(const float *x, int64_t x_stride, const float *w, float eps, int64_t m, int64_t n, float *y,
                        int64_t y_stride);
-void loam_swiglu_ref(const float *gate, const float *up, int64_t n, float *y);
 void loam_add_ref(const float *a, const float *b, int64_t n, float *y);
 void loam_rope_ref(float *x, int64_t n_heads, int64_t head_dim, int64_t n_rot, bool neox, const float *cos,
                    const float *sin);

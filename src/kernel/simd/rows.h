@@ -1,4 +1,4 @@
-/* Row-wise operations over the vector vocabulary: quantising, norms, SwiGLU, RoPE, KV writes. Sums run over vectors in
+/* Row-wise operations over the vector vocabulary: quantising, norms, RoPE, KV writes. Sums run over vectors in
  * order and end in one horizontal sum, so a row's bits do not depend on anything but the row. */
 #ifndef LOAM_KERNEL_ROWS_H
 #define LOAM_KERNEL_ROWS_H
@@ -7,24 +7,6 @@
 
 #include "kernel/kernel_int.h"
 #include "kernel/ref/ref.h"
-
-/* e^x: x = n·ln2 + r, polynomial in r (Cephes expf), 2 ulp; saturates to 0 below -87.3 and near FLT_MAX above 88.3.
- * NaN stays NaN: the clamps keep their second operand. */
-INLINE vf vf_exp(vf x)
-{
-    x = vf_min(vf_set1(88.3762626647950f), vf_max(vf_set1(-87.3365447504019f), x));
-    vf n = vf_round(vf_mul(x, vf_set1(1.44269504088896341f)));
-    vf r = vf_fma(n, vf_set1(-0.693359375f), x);
-    r = vf_fma(n, vf_set1(2.12194440e-4f), r);
-    vf p = vf_set1(1.9875691500e-4f);
-    p = vf_fma(p, r, vf_set1(1.3981999507e-3f));
-    p = vf_fma(p, r, vf_set1(8.3334519073e-3f));
-    p = vf_fma(p, r, vf_set1(4.1665795894e-2f));
-    p = vf_fma(p, r, vf_set1(1.6666665459e-1f));
-    p = vf_fma(p, r, vf_set1(5.0000001201e-1f));
-    p = vf_add(vf_fma(p, vf_mul(r, r), r), vf_set1(1.0f));
-    return vf_mul(p, vf_exp2i(n));
-}
 
 /* n_blocks blocks of 32 that share one scale. */
 INLINE void quantize_span(const float *x, const int n_blocks, loam_act_block *y)
@@ -94,28 +76,6 @@ static void rms_norm(const float *x, int64_t x_stride, const float *w, float eps
             vf_store(o + j, vf_mul(vf_mul(vf_load(a + j), vs), vf_load(w + j)));
         for (; j < n; j++)
             o[j] = a[j] * scale * w[j];
-    }
-}
-
-/* Tails go through a padded copy, so that an element's bits do not depend on where the range ends. */
-static void swiglu(const float *gate, const float *up, int64_t n, float *y)
-{
-    for (int64_t i = 0; i < n; i += VW) {
-        float g[VW] = {0}, u[VW] = {0};
-        bool tail = i + VW > n;
-        if (tail) {
-            memcpy(g, gate + i, (size_t)(n - i) * sizeof(float));
-            memcpy(u, up + i, (size_t)(n - i) * sizeof(float));
-        }
-        vf a = vf_load(tail ? g : gate + i), b = vf_load(tail ? u : up + i);
-        vf s = vf_div(a, vf_add(vf_set1(1.0f), vf_exp(vf_sub(vf_zero(), a))));
-        s = vf_mul(s, b);
-        if (tail) {
-            vf_store(g, s);
-            memcpy(y + i, g, (size_t)(n - i) * sizeof(float));
-        } else {
-            vf_store(y + i, s);
-        }
     }
 }
 

@@ -36,9 +36,9 @@ static void matmul(const loam_packed *w, int64_t g0, int64_t n_groups, const voi
     }
 }
 
-#define LEVEL_TABLE                                                                                               \
-    .quantize_q8 = quantize_q8, .quantize_q8k = quantize_q8k, .rms_norm = rms_norm, .swiglu = swiglu, .add = add, \
-    .rope = rope, .kv_write = kv_write, .attention = attention, .peak_f32 = peak_f32, .peak_i8 = peak_i8,         \
-    .read = read_bytes, CONV_TABLE, PICTURE_TABLE, ATTEND_TABLE
+#define LEVEL_TABLE                                                                                             \
+    .quantize_q8 = quantize_q8, .quantize_q8k = quantize_q8k, .rms_norm = rms_norm, .add = add, .rope = rope,   \
+    .kv_write = kv_write, .attention = attention, .peak_f32 = peak_f32, .peak_i8 = peak_i8, .read = read_bytes, \
+    CONV_TABLE, PICTURE_TABLE, ATTEND_TABLE
 
 #endif

@@ -10,6 +10,7 @@
 
 #define VEC_NAME(f) f##_avx2
 enum { VW = 8, VB = 32, TILE_GROUPS = 1 };
+enum { GEMM_ROWS = 6 }; /* of a tile of gemm_f32.h: 12 sums, two weights and an activation are 15 of 16 registers */
 typedef __m256 vf;
 typedef __m256i vi;
 
@@ -20,6 +21,19 @@ static inline vf vf_load(const float *p)
 static inline void vf_store(float *p, vf v)
 {
     _mm256_storeu_ps(p, v);
+}
+/* The first n < VW elements; what is not loaded is zero, what is not stored stays. */
+static inline vi vf_part_mask(int64_t n)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+static inline vf vf_load_part(const float *p, int64_t n)
+{
+    return _mm256_maskload_ps(p, vf_part_mask(n));
+}
+static inline void vf_store_part(float *p, int64_t n, vf v)
+{
+    _mm256_maskstore_ps(p, vf_part_mask(n), v);
 }
 static inline vf vf_set1(float x)
 {
@@ -49,6 +63,10 @@ static inline vf vf_fma(vf a, vf b, vf c)
 {
     return _mm256_fmadd_ps(a, b, c);
 } /* a·b + c */
+static inline vf vf_fnma(vf a, vf b, vf c)
+{
+    return _mm256_fnmadd_ps(a, b, c);
+} /* c - a·b */
 static inline vf vf_max(vf a, vf b)
 {
     return _mm256_max_ps(a, b);
@@ -120,6 +138,37 @@ static inline vf vf_add_exponent(vf x, vf t)
 {
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), _mm256_slli_epi32(_mm256_castps_si256(t), 23)));
 }
+/* 2^(n - 127) for the integer n in the low eight bits of t; 0 for n = 0, infinity for n = 255. */
+static inline vf vf_exp2_bits(vf t)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(t), 23));
+}
+/* Half as many doubles; vd_from_f32 reads VW / 2 floats. */
+typedef __m256d vd;
+static inline vd vd_zero(void)
+{
+    return _mm256_setzero_pd();
+}
+static inline vd vd_from_f32(const float *p)
+{
+    return _mm256_cvtps_pd(_mm_loadu_ps(p));
+}
+static inline vd vd_load(const double *p)
+{
+    return _mm256_loadu_pd(p);
+}
+static inline void vd_store(double *p, vd v)
+{
+    _mm256_storeu_pd(p, v);
+}
+static inline vd vd_add(vd a, vd b)
+{
+    return _mm256_add_pd(a, b);
+}
+static inline vd vd_fma(vd a, vd b, vd c)
+{
+    return _mm256_fmadd_pd(a, b, c);
+} /* a·b + c */
 /* Columns of a bf16 pair vector [VW][2]: the first and the second of each pair. */
 static inline vf vf_bf16_even(const uint16_t *p)
 {
@@ -167,6 +216,12 @@ static inline vi vi_load_bcast(const void *p)
     int32_t x;
     memcpy(&x, p, 4);
     return _mm256_set1_epi32(x);
+}
+/* Byte `at` of each 32-bit lane, with its sign bit flipped, as a signed number. */
+static inline vf vf_from_lane_byte(vi a, int at)
+{
+    vi flipped = _mm256_xor_si256(a, _mm256_set1_epi8((char)0x80));
+    return _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_sll_epi32(flipped, _mm_cvtsi32_si128(24 - 8 * at)), 24));
 }
 static inline vi vi_zero(void)
 {
