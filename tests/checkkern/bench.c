@@ -102,4 +102,6 @@ void bench_level(const loam_kernels *ks, const char *only)
         bench_attention(ks, 64, 3, 1024, 1);
         bench_attention(ks, 128, 4, 1024, 8);
     }
+    if (!only || strcmp(only, "conv") == 0)
+        bench_convs(ks, peak_f32);
 }

@@ -15,6 +15,8 @@ void report(const char *what, int bad, const char *detail);
 int compare(const float *got, const float *want, const float *bound, int64_t n, char detail[200]);
 
 void check_level(const loam_kernels *ks);
+void check_convs(const loam_kernels *ks);
+void bench_convs(const loam_kernels *ks, double peak_f32);
 void bench_level(const loam_kernels *ks, const char *only);
 
 #endif
