@@ -2,6 +2,7 @@
  * its own name, in the folder and in the file of the original layout, with the same numbers; and nothing may be left
  * over. The lists under tests/golden/pictures/names do the same for the names of the real models, which diffusers'
  * own converters made. The store: conversions against other programs' numbers, and what it must refuse. */
+#define _GNU_SOURCE
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +19,7 @@
 #include "model/weight_convert.h"
 #include "model/weight_store.h"
 #include "model/weights.h"
+#include "tensor_file.h"
 
 #define PICTURES LOAM_SOURCE_ROOT "/tests/golden/pictures/"
 
@@ -161,13 +163,135 @@ static void test_motion(void **state)
     loam_weights_close(w);
 }
 
+/* One line of a list: shape with an optional T, name in the file, canonical names. */
+typedef struct list_line {
+    char *shape, *raw, *canonical;
+    bool transposed;
+    size_t n; /* elements */
+} list_line;
+
+typedef struct list {
+    char *text, family[32];
+    list_line lines[4096];
+    size_t n;
+} list;
+
+static list *list_read(const char *name)
+{
+    char path[512];
+    const char *folder = getenv("LOAM_NAME_LISTS"); /* whole lists, see tests/golden/make/weight_names.py */
+    snprintf(path, sizeof path, "%s/%s.txt", folder ? folder : PICTURES "names", name);
+    list *l = calloc(1, sizeof *l);
+    loam_err err = LOAM_ERR_INIT;
+    size_t len;
+    if (loam_file_read(path, 1 << 20, &l->text, &len, &err) != LOAM_OK)
+        fail_msg("%s", err.msg);
+    char *rest = l->text, *line = strsep(&rest, "\n");
+    assert_true(strncmp(line, "family ", 7) == 0);
+    snprintf(l->family, sizeof l->family, "%s", line + 7);
+    while ((line = strsep(&rest, "\n")) && *line) {
+        list_line *o = &l->lines[l->n++];
+        o->shape = strsep(&line, "\t");
+        o->raw = strsep(&line, "\t");
+        o->canonical = line;
+        assert_non_null(line);
+        o->transposed = o->shape[strlen(o->shape) - 1] == 'T';
+        o->n = 1;
+        for (const char *p = o->shape; *p; p += strspn(p, "xT")) {
+            char *end;
+            o->n *= strtoul(p, &end, 10);
+            p = end;
+        }
+    }
+    assert_true(l->n > 20);
+    return l;
+}
+
+/* Element j of tensor i. */
+static float value_at(size_t i, size_t j)
+{
+    return (float)(i * 4 + j % 4);
+}
+
+/* A file with the list's names, each tensor telling which one it is. */
+static void list_write(const list *l, const char *path)
+{
+    float x[8192];
+    tensor_file *f = tensor_file_new();
+    for (size_t i = 0; i < l->n; i++) {
+        char shape[64] = "[";
+        size_t at = 1;
+        for (const char *p = l->lines[i].shape; *p && *p != 'T'; p++)
+            shape[at++] = *p == 'x' ? ',' : *p;
+        snprintf(shape + at, sizeof shape - at, "]");
+        assert_true(l->lines[i].n <= 8192);
+        for (size_t j = 0; j < l->lines[i].n; j++)
+            x[j] = value_at(i, j);
+        tensor_file_add(f, l->lines[i].raw, "F32", shape, x, l->lines[i].n * 4);
+    }
+    tensor_file_write(f, path);
+}
+
+static char scratch[128];
+
+static void check_list(const char *name)
+{
+    static const char *const families[] = {"UNKNOWN", "SD15", "SDXL", "WAN_T2V"};
+    list *l = list_read(name);
+    list_write(l, scratch);
+    loam_weights *w = open_ok(scratch);
+    size_t n = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        char *rest = l->lines[i].canonical, *want;
+        bool thirds = strchr(rest, '|');
+        for (size_t k = 0; strcmp(rest ? rest : "-", "-") != 0 && (want = strsep(&rest, "|")); k++, n++) {
+            const loam_weight_view *v = loam_weights_find(w, want);
+            if (!v)
+                fail_msg("%s: %s is not found as %s", name, l->lines[i].raw, want);
+            float got;
+            memcpy(&got, v->data, 4);
+            assert_int_equal(v->bytes, thirds ? 4 : l->lines[i].n * 4);
+            assert_true(v->transposed == l->lines[i].transposed);
+            if (got != value_at(i, k))
+                fail_msg("%s: %s is another tensor than %s", name, want, l->lines[i].raw);
+        }
+    }
+    none_left(w, n);
+    assert_string_equal(families[loam_weights_get_family(w)], l->family);
+    loam_weights_close(w);
+    free(l->text);
+    free(l);
+}
+
+static void test_lists(void **state)
+{
+    (void)state;
+    static const char *const lists[] = {"sd15",         "sdxl",    "vae",      "vae-old",   "clip-g", "wan",
+                                        "wan-prefixed", "wan-vae", "umt5-wan", "umt5-gguf", "umt5"};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        check_list(lists[i]);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    const char *dir = getenv("TMPDIR");
+    snprintf(scratch, sizeof scratch, "%s/loam-test-weights-%ld.safetensors", dir ? dir : "/tmp", (long)getpid());
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    unlink(scratch);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sd15),
-        cmocka_unit_test(test_sdxl),
-        cmocka_unit_test(test_taesd),
-        cmocka_unit_test(test_motion),
+        cmocka_unit_test(test_sd15),   cmocka_unit_test(test_sdxl),  cmocka_unit_test(test_taesd),
+        cmocka_unit_test(test_motion), cmocka_unit_test(test_lists),
     };
-    return cmocka_run_group_tests_name("weights", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("weights", tests, set_up, tear_down);
 }
