@@ -335,6 +335,18 @@ void check_convs(const loam_kernels *ks)
             check_conv(ks, types[i], "random", &c, 1 + rnd() % 70, rnd() % 2, false);
         }
     }
+    for (int j = 0; j < 40; j++) {
+        loam_dtype type = types[j % 4];
+        loam_conv c = conv_same(1 + rnd() % 2, 1 + rnd() % 18, 1 + rnd() % 18, 1 + rnd() % 70, 3);
+        if (type == LOAM_DTYPE_Q8_0)
+            c.c = 32 + rnd() % 2 * 32;
+        c.f = c.of = 1 + rnd() % 2;
+        if (rnd() % 4 == 0)
+            c.up = true, c.oh *= 2, c.ow *= 2;
+        if (rnd() % 4 == 0)
+            c.oh += 1 + rnd() % 3, c.ow -= c.ow > 1; /* more padding behind, or less */
+        check_conv(ks, type, c.up ? "random up" : "random", &c, 1 + rnd() % 100, rnd() % 2, true);
+    }
     for (int64_t ch = 1; ch <= 7; ch++) {
         loam_conv c = conv_same(1, 5, 6, ch, 3);
         check_conv(ks, LOAM_DTYPE_F16, "few channels", &c, 17, true, false);

@@ -5,6 +5,7 @@
 #define LOAM_KERNEL_CONV_H
 
 #include "kernel/simd/gemm_f32.h"
+#include "kernel/simd/winograd.h"
 
 enum {
     CONV_ROWS = LOAM_CONV_TASK_ROWS, /* of a block */
@@ -41,23 +42,6 @@ static void conv_find_runs(const loam_conv *c, int64_t k0, int64_t n, conv_scrat
         s->runs[s->n_runs++] = r;
         k += r.n;
     }
-}
-
-INLINE void copy_floats(float *dst, const float *src, int64_t n)
-{
-    int64_t i = 0;
-    for (; i + VW <= n; i += VW)
-        vf_store(dst + i, vf_load(src + i));
-    if (i < n)
-        vf_store_part(dst + i, n - i, vf_load_part(src + i, n - i));
-}
-INLINE void zero_floats(float *dst, int64_t n)
-{
-    int64_t i = 0;
-    for (; i + VW <= n; i += VW)
-        vf_store(dst + i, vf_zero());
-    if (i < n)
-        vf_store_part(dst + i, n - i, vf_zero());
 }
 
 /* What output rows [r0, r0 + m) see through the runs. */
@@ -143,6 +127,6 @@ static void conv(const loam_conv *c, const float *x, int64_t x_stride, const loa
     }
 }
 
-#define CONV_TABLE .conv = conv, .winograd = loam_winograd_ref
+#define CONV_TABLE .conv = conv, .winograd = winograd
 
 #endif

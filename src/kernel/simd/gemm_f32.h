@@ -4,7 +4,7 @@
 #ifndef LOAM_KERNEL_GEMM_F32_H
 #define LOAM_KERNEL_GEMM_F32_H
 
-#include "kernel/ref/ref.h"
+#include "kernel/ops.h"
 
 enum { SLIVER = TILE_GROUPS * 16 /* columns of a tile */ };
 
@@ -87,6 +87,23 @@ INLINE void gemm_rows(const gemm_fn tiles[2][GEMM_ROWS], int64_t a_stride, const
         fn[rows - 1](a + r * a_stride, b0, b1, k, add + r * add_stride, add_stride, y + r * y_stride, y_stride);
         r += rows;
     }
+}
+
+INLINE void copy_floats(float *dst, const float *src, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + VW <= n; i += VW)
+        vf_store(dst + i, vf_load(src + i));
+    if (i < n)
+        vf_store_part(dst + i, n - i, vf_load_part(src + i, n - i));
+}
+INLINE void zero_floats(float *dst, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + VW <= n; i += VW)
+        vf_store(dst + i, vf_zero());
+    if (i < n)
+        vf_store_part(dst + i, n - i, vf_zero());
 }
 
 /* dst [n][16] = rows [k0, k0 + n) of a group of weights. */
