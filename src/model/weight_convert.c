@@ -89,12 +89,16 @@ static void make_row(const float *x, loam_dtype t, uint8_t *dst, int64_t n)
     }
 }
 
-/* Elements of one size are moved as they are: no way through f32. */
+/* Floats of one size are moved as they are: no way through f32. src may lie anywhere, dst is the allocator's. */
 static void permute_row(const uint8_t *src, uint8_t *dst, int64_t c, int64_t taps, size_t size)
 {
     for (int64_t t = 0; t < taps; t++)
-        for (int64_t i = 0; i < c; i++, dst += size)
-            memcpy(dst, src + (size_t)(i * taps + t) * size, size);
+        for (int64_t i = 0; i < c; i++, dst += size) {
+            if (size == 2)
+                memcpy(dst, src + (i * taps + t) * 2, 2);
+            else
+                memcpy(dst, src + (i * taps + t) * 4, 4);
+        }
 }
 
 static void permute_f32(const float *src, float *dst, int64_t c, int64_t taps)

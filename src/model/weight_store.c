@@ -187,18 +187,17 @@ static loam_dtype type_for(const loam_weight_store *s, const loam_weight_view *v
         return LOAM_DTYPE_COUNT;
     if (t == LOAM_DTYPE_COUNT || use == LOAM_WEIGHT_TABLE || use == LOAM_WEIGHT_VECTOR)
         return LOAM_DTYPE_COUNT;
-    if (loam_dtype_block_elems(t) > 1) {
-        static const char *const whole[] = {"vae.", "taesd.", "taehv."};
-        for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
-            if (strncmp(name, whole[i], strlen(whole[i])) == 0)
-                return LOAM_DTYPE_COUNT;
-        if (strstr(name, ".conv_in.") || strstr(name, ".conv_out.") || strstr(name, ".patch_embedding.") ||
-            strcmp(name, "transformer.proj_out.weight") == 0)
+    static const char *const whole[] = {"vae.", "taesd.", "taehv."};
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+        if (strncmp(name, whole[i], strlen(whole[i])) == 0)
             return LOAM_DTYPE_COUNT;
-        if (k % (int64_t)loam_dtype_block_elems(t) != 0)
-            return LOAM_DTYPE_COUNT;
-    }
-    return t;
+    if (strstr(name, ".conv_in.") || strstr(name, ".conv_out.") || strstr(name, ".patch_embedding.") ||
+        strcmp(name, "transformer.proj_out.weight") == 0)
+        return LOAM_DTYPE_COUNT;
+    const int64_t elems = (int64_t)loam_dtype_block_elems(t);
+    if (use == LOAM_WEIGHT_CONV && loam_dtype_block_bytes(t) < (size_t)elems)
+        return LOAM_DTYPE_COUNT;
+    return k % elems == 0 ? t : LOAM_DTYPE_COUNT;
 }
 
 static loam_status bring_vector(loam_weight_store *s, held *h, const loam_weight_view *v, int64_t at, loam_err *err)
@@ -244,6 +243,9 @@ static loam_status get(loam_weight_store *s, const char *name, loam_weight_use u
 {
     char text[96];
     *out = NULL;
+    const int64_t most = INT64_C(1) << 32;
+    if (c <= 0 || c > most || n > most || row0 > most || (taps && (taps[0] > 64 || taps[1] > 64 || taps[2] > 64)))
+        LOAM_FAIL(err, CORRUPT, "the tensor '%s': no weight has the size that is asked for", name);
     const bool vector = use == LOAM_WEIGHT_VECTOR, part = row0 >= 0;
     held *h = lookup(s, name, use, row0, n);
     const int64_t n_taps = taps ? (int64_t)taps[0] * taps[1] * taps[2] : 1;
@@ -264,7 +266,7 @@ static loam_status get(loam_weight_store *s, const char *name, loam_weight_use u
     int64_t rows = part ? 0 : n;
     bool fits = vector ? (part ? elements(v) >= row0 + c : elements(v) == c)
                        : fits_matrix(v, &rows, c, taps) && (!part || (n > 0 && row0 <= rows - n));
-    if (!fits || c <= 0 || strlen(name) >= sizeof h->bound.name)
+    if (!fits || strlen(name) >= sizeof h->bound.name)
         LOAM_FAIL(err, CORRUPT, "%s: the tensor '%s' has the shape %s; %s[%lld, %lld]%s is asked for", v->file, name,
                   shape_text(v, text), part ? "at least " : "", (long long)(part ? row0 + n : n), (long long)c,
                   taps && n_taps > 1 ? " with taps" : "");

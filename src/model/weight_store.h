@@ -10,10 +10,11 @@
 
 typedef struct loam_weight_store loam_weight_store;
 
-/* type: LOAM_DTYPE_COUNT keeps what the file has (f64 and f8 become f16); F32, F16, BF16, Q8_0, Q4_0 … ask for
- * matrices in that type where their shape allows it (k a multiple of the block); vectors and tables are not changed,
- * nor are convolutions asked for in less than 8 bits, the first and the last convolution, and whatever the VAE has
- * (type_for says which parts). weights, api and device are borrowed until free. */
+/* type: LOAM_DTYPE_COUNT keeps what the file has (f64 and f8 become f16); F32, F16, BF16 or Q8_0 ask for matrices in
+ * that type where their shape allows it (k a multiple of the block); other types are UNSUPPORTED, since nothing makes
+ * them at load time. Not changed are: what is quantised already, vectors and tables, convolutions asked for in less
+ * than 8 bits, the first and the last convolution (patch embedding and output projection), and whatever the VAE has.
+ * weights, api and device are borrowed until free. */
 loam_status loam_weight_store_new(const loam_device_api *api, loam_device *device, const loam_weights *weights,
                                   loam_dtype type, loam_weight_store **out, loam_err *err);
 void loam_weight_store_free(loam_weight_store *s);

@@ -16,6 +16,7 @@
 #include "format/safetensors.h"
 #include "model/weight_store.h"
 #include "tensor_file.h"
+#include "weight_read.h"
 
 #define PICTURES LOAM_SOURCE_ROOT "/tests/golden/pictures/"
 
@@ -41,34 +42,6 @@ static void bench_close(bench *b)
     loam_weight_store_free(b->s);
     loam_weights_close(b->w);
     b->api->close(b->d);
-}
-
-/* The device's weight [n, k] as it multiplies: the products of a unit matrix with it. Freed by the caller. */
-static float *matrix_of(const bench *b, const loam_bound_weight *w)
-{
-    loam_err err = LOAM_ERR_INIT;
-    loam_graph *g = loam_graph_new();
-    int x = loam_graph_input(g, "x", w->k, w->k);
-    int y = loam_graph_matmul(g, x, loam_graph_weight(g, w->name, w->w, w->dtype, w->n, w->k, w->vector), -1);
-    loam_graph_output(g, y);
-    loam_program *p = NULL;
-    if (loam_graph_plan(g, b->api, b->d, 0, 0, &p, &err) != LOAM_OK)
-        fail_msg("%s", err.msg);
-    float *in = b->api->program_input(p, x);
-    memset(in, 0, (size_t)(w->k * w->k) * sizeof *in);
-    for (int64_t i = 0; i < w->k; i++)
-        in[i * w->k + i] = 1;
-    loam_step step = {0};
-    if (b->api->program_run(p, &step, &err) != LOAM_OK)
-        fail_msg("%s", err.msg);
-    const float *out = b->api->program_output(p, y);
-    float *m = malloc((size_t)(w->n * w->k) * sizeof *m);
-    for (int64_t i = 0; i < w->k; i++)
-        for (int64_t j = 0; j < w->n; j++)
-            m[j * w->k + i] = out[i * w->n + j];
-    b->api->program_free(p);
-    loam_graph_free(g);
-    return m;
 }
 
 /* Rows, channels and taps of the layer's weight. */
@@ -98,7 +71,7 @@ static float *delta_of(const bench *b, const char *layer, size_t *n_out)
         fail_msg("%s", err.msg);
     if (found == 0)
         return NULL;
-    float *up = matrix_of(b, pair.up), *down = matrix_of(b, pair.down);
+    float *up = weight_read(b->api, b->d, pair.up), *down = weight_read(b->api, b->d, pair.down);
     int64_t k = pair.down->k, rank = pair.down->n;
     assert_int_equal(pair.up->n, n);
     assert_int_equal(pair.up->k, rank);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -272,6 +273,155 @@ static void test_lists(void **state)
         check_list(lists[i]);
 }
 
+static void refused(const char *path, loam_status code, const char *why)
+{
+    loam_err err = LOAM_ERR_INIT;
+    loam_weights *w = NULL;
+    loam_status st = loam_weights_open(path, &w, &err);
+    if (st != code || w)
+        fail_msg("%s: status %s, '%s'", path, loam_status_name(st), err.msg);
+    if (!strstr(err.msg, why))
+        fail_msg("'%s' does not say '%s'", err.msg, why);
+}
+
+/* A file with tensors of these shapes ("name[1,4]", …). */
+static void write_some(const char *path, const char *const *tensors, size_t n)
+{
+    static const char zero[1 << 16];
+    tensor_file *f = tensor_file_new();
+    for (size_t i = 0; i < n; i++) {
+        const char *bracket = strchr(tensors[i], '[');
+        char name[160];
+        size_t elements = 1;
+        snprintf(name, sizeof name, "%.*s", (int)(bracket - tensors[i]), tensors[i]);
+        for (const char *p = bracket + 1; *p && *p != ']';) {
+            char *end;
+            elements *= strtoul(p, &end, 10);
+            p = *end == ',' ? end + 1 : end;
+        }
+        assert_true(elements * 2 <= sizeof zero);
+        tensor_file_add(f, name, "F16", bracket, zero, elements * 2);
+    }
+    tensor_file_write(f, path);
+}
+
+static void test_other_models(void **state)
+{
+    (void)state;
+#define UNET "model.diffusion_model.input_blocks."
+    static const struct {
+        const char *tensors[3], *what;
+    } cases[] = {
+        {{UNET "0.0.weight[1,4,1,1]", UNET "1.1.transformer_blocks.0.attn2.to_k.weight[1,1024]"}, "Stable Diffusion 2"},
+        {{"cond_stage_model.model.positional_embedding[1,1]", UNET "0.0.weight[1,4,1,1]"}, "Stable Diffusion 2"},
+        {{UNET "0.0.weight[1,9,1,1]"}, "inpainting"},
+        {{UNET "0.0.weight[1,8,1,1]"}, "edits pictures"},
+        {{UNET "0.0.weight[1,4,1,1]", "model.diffusion_model.label_emb.0.0.weight[1,2560]"}, "refiner"},
+        {{"conditioner.embedders.0.model.text_projection[1,1]", UNET "0.0.weight[1,4,1,1]"}, "refiner"},
+        {{"model.diffusion_model.double_blocks.0.img_attn.proj.weight[1,1]"}, "FLUX"},
+        {{"model.diffusion_model.joint_blocks.0.x_block.attn.proj.weight[1,1]"}, "Stable Diffusion 3"},
+        {{"patch_embedding.weight[1,36,1,1,1]", "blocks.0.self_attn.q.weight[1,1]"}, "Wan image to video"},
+        {{"patch_embedding.weight[1,48,1,1,1]", "blocks.0.self_attn.q.weight[1,1]"}, "Wan 2.2 5B"},
+        {{"blocks.0.self_attn.q.weight[1,1]", "blocks.0.self_attn.q.scale_weight[1]"}, "scaled 8 bits"},
+        {{"lora_unet_mid_block_attentions_0_proj_in.lora_up.weight[1,1]"}, "LoRA"},
+        {{"control_model.input_blocks.0.0.weight[1,4,1,1]"}, "ControlNet"},
+        {{"model.layers.0.self_attn.q_proj.weight[1,1]"}, "language model"},
+        {{"wte.weight[1,1]"}, "wte.weight"},
+    };
+#undef UNET
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t n = 0;
+        while (n < 3 && cases[i].tensors[n])
+            n++;
+        write_some(scratch, cases[i].tensors, n);
+        refused(scratch, LOAM_STATUS_UNSUPPORTED, cases[i].what);
+        refused(scratch, LOAM_STATUS_UNSUPPORTED, "Loam runs");
+    }
+    const char *const odd[] = {"conditioner.embedders.1.model.transformer.resblocks.0.attn.in_proj_weight[4,2]"};
+    write_some(scratch, odd, 1);
+    refused(scratch, LOAM_STATUS_CORRUPT, "three times");
+    refused("/no/such/file.safetensors", LOAM_STATUS_NOT_FOUND, "/no/such/file.safetensors");
+    refused("model.ckpt", LOAM_STATUS_UNSUPPORTED, "pickled");
+}
+
+static void write_text(const char *dir, const char *name, const char *text)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* A folder of one part in two shards, then the ways in which it can be wrong. */
+static void test_shards(void **state)
+{
+    (void)state;
+    char dir[sizeof scratch + 16], path[512];
+    snprintf(dir, sizeof dir, "%s.d", scratch);
+    assert_int_equal(mkdir(dir, 0700), 0);
+    const char *const one[] = {"conv_in.weight[2,4,1,1]", "down_blocks.0.resnets.0.conv1.weight[1,1,3,3]"};
+    const char *const two[] = {"conv_out.bias[2]"};
+    snprintf(path, sizeof path, "%s/a.safetensors", dir);
+    write_some(path, one, 2);
+    snprintf(path, sizeof path, "%s/b.safetensors", dir);
+    write_some(path, two, 1);
+    write_text(dir, "config.json", "{\"x\": 1}");
+    const char *index = "diffusion_pytorch_model.safetensors.index.json";
+    write_text(dir, index,
+               "{\"weight_map\": {\"conv_in.weight\": \"a.safetensors\", \"conv_out.bias\": \"b.safetensors\","
+               " \"down_blocks.0.resnets.0.conv1.weight\": \"a.safetensors\"}}");
+    loam_weights *w = open_ok(PICTURES "sd15/vae");
+    size_t n = loam_weights_n(w);
+    add_ok(w, dir, "unet");
+    assert_int_equal(loam_weights_n(w), n + 3);
+    assert_non_null(loam_weights_find(w, "unet.conv_out.bias"));
+    assert_string_equal(loam_weights_config(w, "unet"), "{\"x\": 1}");
+    assert_non_null(loam_weights_config(w, "vae"));
+    /* a file that fails leaves everything as it was */
+    loam_err err = LOAM_ERR_INIT;
+    write_text(dir, index, "{\"weight_map\": {\"a\": \"a.safetensors\", \"b\": \"missing.safetensors\"}}");
+    assert_int_equal(loam_weights_add(w, dir, "unet", &err), LOAM_STATUS_NOT_FOUND);
+    assert_int_equal(loam_weights_n(w), n + 3);
+    assert_non_null(loam_weights_find(w, "unet.conv_out.bias"));
+    assert_int_equal(loam_weights_add(w, dir, "nonsense", &err), LOAM_STATUS_INVALID);
+    loam_weights_close(w);
+    write_text(dir, index, "{\"weight_map\": {\"a\": \"../a.safetensors\"}}");
+    refused(dir, LOAM_STATUS_CORRUPT, "no name of a file");
+    write_text(dir, index, "{\"weight_map\": 3}");
+    refused(dir, LOAM_STATUS_CORRUPT, "weight_map");
+    snprintf(path, sizeof path, "%s/%s", dir, index);
+    unlink(path);
+    refused(dir, LOAM_STATUS_NOT_FOUND, "no weights");
+    write_text(dir, "model_index.json", "{\"_class_name\": \"FluxPipeline\", \"vae\": [null, null]}");
+    refused(dir, LOAM_STATUS_UNSUPPORTED, "FluxPipeline");
+    write_text(dir, "model_index.json",
+               "{\"_class_name\": \"StableDiffusionPipeline\", \"unet\": [\"diffusers\", \"UNet2DConditionModel\"]}");
+    refused(dir, LOAM_STATUS_NOT_FOUND, "unet");
+    static const char *const files[] = {"a.safetensors", "b.safetensors", "config.json", "model_index.json"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, files[i]);
+        unlink(path);
+    }
+    assert_int_equal(rmdir(dir), 0);
+}
+
+/* What is added later counts. */
+static void test_precedence(void **state)
+{
+    (void)state;
+    loam_weights *w = open_ok(PICTURES "sd15");
+    const char *const better[] = {"decoder.conv_in.bias[5]", "decoder.mid.block_1.norm1.weight[7]"};
+    write_some(scratch, better, 2);
+    size_t n = loam_weights_n(w);
+    add_ok(w, scratch, "vae");
+    assert_int_equal(loam_weights_n(w), n);
+    assert_int_equal(loam_weights_find(w, "vae.decoder.conv_in.bias")->shape[0], 5);
+    assert_int_equal(loam_weights_find(w, "vae.decoder.mid_block.resnets.0.norm1.weight")->shape[0], 7);
+    loam_weights_close(w);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -290,8 +440,9 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sd15),   cmocka_unit_test(test_sdxl),  cmocka_unit_test(test_taesd),
-        cmocka_unit_test(test_motion), cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_sd15),   cmocka_unit_test(test_sdxl),       cmocka_unit_test(test_taesd),
+        cmocka_unit_test(test_motion), cmocka_unit_test(test_lists),      cmocka_unit_test(test_other_models),
+        cmocka_unit_test(test_shards), cmocka_unit_test(test_precedence),
     };
     return cmocka_run_group_tests_name("weights", tests, set_up, tear_down);
 }
