@@ -20,5 +20,7 @@ test_list slots_tests(void);
 test_list logprobs_tests(void);
 test_list engine_tests(void);
 test_list engine_threads_tests(void);
+test_list noise_tests(void);
+test_list diffuse_tests(void);
 
 #endif
