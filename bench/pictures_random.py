@@ -32,14 +32,17 @@ def main():
     kind, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     torch.manual_seed(0)
     torch.set_default_dtype(torch.float32)
-    parts = {"model_index.json": {"_class_name": "StableDiffusion" + ("XL" if kind == "sdxl" else "") + "Pipeline"}}
+    index = {"_class_name": "StableDiffusion" + ("XL" if kind == "sdxl" else "") + "Pipeline",
+             "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"],
+             "text_encoder": ["transformers", "CLIPTextModel"]}
+    if kind == "sdxl":
+        index["text_encoder_2"] = ["transformers", "CLIPTextModelWithProjection"]
     UNet2DConditionModel(**UNET[kind]).half().save_pretrained(folder / "unet")
     AutoencoderKL(**VAE).half().save_pretrained(folder / "vae")
     CLIPTextModel(CLIPTextConfig(**CLIP_L)).half().save_pretrained(folder / "text_encoder")
     if kind == "sdxl":
         CLIPTextModelWithProjection(CLIPTextConfig(**CLIP_G)).half().save_pretrained(folder / "text_encoder_2")
-    for name, content in parts.items():
-        (folder / name).write_text(json.dumps(content))
+    (folder / "model_index.json").write_text(json.dumps(index))
 
 
 main()

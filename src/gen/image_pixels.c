@@ -1,0 +1,215 @@
+/* Pixels: latents to pictures and back, in tiles where a whole picture needs too much memory, and resizing. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "gen/image_int.h"
+
+loam_status loam_image_rgb_new(int width, int height, loam_image_rgb *out, loam_err *err)
+{
+    *out = (loam_image_rgb){width, height, NULL};
+    out->pixels = malloc((size_t)width * (size_t)height * 3);
+    if (!out->pixels)
+        LOAM_FAIL(err, NO_MEMORY, "no memory for a picture of %d x %d", width, height);
+    return LOAM_OK;
+}
+
+static uint8_t to_byte(float x)
+{
+    x = x * 255.0f;
+    return !(x > 0) ? 0 : x >= 255.0f ? 255 : (uint8_t)lrintf(x);
+}
+
+/* Weight of position i in a tile of n that overlaps by `ramp` with its neighbours: rises and falls linearly. */
+static float ramp(int64_t i, int64_t n, int64_t width, bool first, bool last)
+{
+    float w = 1;
+    if (!first && i < width)
+        w = ((float)i + 0.5f) / (float)width;
+    if (!last && n - 1 - i < width)
+        w = fminf(w, ((float)(n - 1 - i) + 0.5f) / (float)width);
+    return w;
+}
+
+/* Runs the decoder over one tile: rows [.., 3] scaled to 0 … 1 in *pixels. */
+static loam_status decode_tile(loam_image_model *m, const float *latent, int64_t h, int64_t w, int64_t y0, int64_t x0,
+                               int64_t th, int64_t tw, const float **pixels, loam_err *err)
+{
+    float *rows = loam_net_in(&m->vae_net, 0);
+    int64_t c = m->vae.latent;
+    for (int64_t y = 0; y < th; y++)
+        for (int64_t x = 0; x < tw; x++)
+            for (int64_t j = 0; j < c; j++)
+                rows[(y * tw + x) * c + j] = latent[(j * h + y0 + y) * w + x0 + x] / m->vae.scale + m->vae.shift;
+    LOAM_TRY(loam_net_run(&m->vae_net, NULL, NULL, err));
+    *pixels = loam_net_out(&m->vae_net, 0);
+    return LOAM_OK;
+}
+
+static loam_status decode_tiled(loam_image_model *m, const float *latent, int64_t h, int64_t w, int tile,
+                                const loam_image_watch *watch, loam_image_rgb *out, loam_err *err)
+{
+    const int64_t f = m->vae.factor, th = h < tile ? h : tile, tw = w < tile ? w : tile;
+    const int64_t overlap = tile / 4 > 0 ? tile / 4 : 1, step = tile > overlap ? tile - overlap : 1;
+    const int64_t ny = h > th ? (h - th + step - 1) / step + 1 : 1, nx = w > tw ? (w - tw + step - 1) / step + 1 : 1;
+    size_t n = (size_t)(h * f * w * f);
+    float *sum = calloc(n * 4, sizeof *sum); /* r, g, b, weight */
+    if (!sum)
+        LOAM_FAIL(err, NO_MEMORY, "no memory for a picture of %d x %d", out->width, out->height);
+    loam_status st = loam_image_want_vae(m, th, tw, err);
+    for (int64_t i = 0; st == LOAM_OK && i < ny * nx; i++) {
+        /* the last tile of a row or column ends at the edge and overlaps more */
+        int64_t ty = i / nx, tx = i % nx, y0 = ty * step < h - th ? ty * step : h - th;
+        int64_t x0 = tx * step < w - tw ? tx * step : w - tw;
+        const float *pixels = NULL;
+        st = loam_image_check_cancelled(watch, err);
+        if (st == LOAM_OK)
+            st = decode_tile(m, latent, h, w, y0, x0, th, tw, &pixels, err);
+        for (int64_t y = 0; st == LOAM_OK && y < th * f; y++) {
+            float wy = ramp(y, th * f, overlap * f, y0 == 0, y0 + th == h);
+            for (int64_t x = 0; x < tw * f; x++) {
+                float weight = wy * ramp(x, tw * f, overlap * f, x0 == 0, x0 + tw == w);
+                float *s = sum + ((y0 * f + y) * w * f + x0 * f + x) * 4;
+                for (int j = 0; j < 3; j++)
+                    s[j] += weight * pixels[(y * tw * f + x) * 3 + j];
+                s[3] += weight;
+            }
+        }
+        loam_image_tell(watch, "decode", (int)i + 1, (int)(ny * nx));
+    }
+    for (size_t i = 0; st == LOAM_OK && i < n; i++)
+        for (int j = 0; j < 3; j++)
+            out->pixels[i * 3 + (size_t)j] = to_byte(sum[i * 4 + (size_t)j] / sum[i * 4 + 3] * 0.5f + 0.5f);
+    free(sum);
+    return st;
+}
+
+static loam_status decode_quick(loam_image_model *m, const float *latent, int64_t h, int64_t w, loam_image_rgb *out,
+                                loam_err *err)
+{
+    const float *pixels;
+    LOAM_TRY(loam_image_want_taesd(m, h, w, err));
+    LOAM_TRY(loam_taesd_run(&m->taesd_net, latent, &pixels, err));
+    for (size_t i = 0; i < (size_t)out->width * (size_t)out->height * 3; i++)
+        out->pixels[i] = to_byte(pixels[i]);
+    return LOAM_OK;
+}
+
+loam_status loam_image_decode(loam_image_model *m, const float *latent, int64_t h, int64_t w, int tile, bool quick,
+                              const loam_image_watch *watch, loam_image_rgb *out, loam_err *err)
+{
+    LOAM_TRY(loam_image_rgb_new((int)(w * m->info.multiple), (int)(h * m->info.multiple), out, err));
+    loam_status st;
+    if (quick || !m->has_vae)
+        st = decode_quick(m, latent, h, w, out, err);
+    else
+        st = decode_tiled(m, latent, h, w, tile > 0 ? tile : (int)(h > w ? h : w), watch, out, err);
+    if (st != LOAM_OK) {
+        free(out->pixels);
+        out->pixels = NULL;
+    }
+    return st;
+}
+
+loam_status loam_image_encode(loam_image_model *m, const loam_image_rgb *picture, float *moments, loam_err *err)
+{
+    int64_t h = picture->height, w = picture->width, f = m->vae.factor;
+    loam_image_key k = {1, h, w, 0};
+    if (memcmp(&k, &m->encoder_key, sizeof k) != 0) {
+        loam_net_free(&m->encoder_net);
+        m->encoder_key = (loam_image_key){0};
+        LOAM_TRY(loam_vae_encoder_net(m->store, &m->vae, 1, h, w, &m->encoder_net, err));
+        m->encoder_key = k;
+    }
+    float *rows = loam_net_in(&m->encoder_net, 0);
+    for (int64_t i = 0; i < h * w * 3; i++)
+        rows[i] = (float)picture->pixels[i] / 127.5f - 1.0f;
+    LOAM_TRY(loam_net_run(&m->encoder_net, NULL, NULL, err));
+    loam_planes_from_rows(loam_net_out(&m->encoder_net, 0), 1, 2 * m->vae.latent, h / f * (w / f), moments);
+    return LOAM_OK;
+}
+
+loam_status loam_image_preview(loam_image_model *m, const float *latent, int64_t h, int64_t w, loam_image_rgb *out,
+                               loam_err *err)
+{
+    /* least squares of pixels on latents, as ComfyUI's Latent2RGB has them */
+    static const float sd15[4][3] = {{0.3512f, 0.2297f, 0.3227f},
+                                     {0.3250f, 0.4974f, 0.2350f},
+                                     {-0.2829f, 0.1762f, 0.2721f},
+                                     {-0.2120f, -0.2616f, -0.7177f}};
+    static const float sdxl[4][3] = {{0.3651f, 0.4232f, 0.4341f},
+                                     {-0.2533f, -0.0042f, 0.1068f},
+                                     {0.1076f, 0.1111f, -0.0362f},
+                                     {-0.3165f, -0.2492f, -0.2188f}};
+    const float(*map)[3] = m->family == LOAM_WEIGHTS_SDXL ? sdxl : sd15;
+    if (m->taesd)
+        return loam_image_decode(m, latent, h, w, 0, true, NULL, out, err);
+    LOAM_TRY(loam_image_rgb_new((int)w, (int)h, out, err));
+    for (int64_t i = 0; i < h * w; i++)
+        for (int j = 0; j < 3; j++) {
+            float x = 0;
+            for (int64_t c = 0; c < 4 && c < m->unet.out_channels; c++)
+                x += latent[c * h * w + i] * map[c][j];
+            out->pixels[i * 3 + j] = to_byte(x * 0.5f + 0.5f);
+        }
+    return LOAM_OK;
+}
+
+static double lanczos(double x)
+{
+    const double pi = 3.14159265358979323846;
+    x = fabs(x);
+    return x < 1e-9 ? 1 : x >= 3 ? 0 : 3 * sin(pi * x) * sin(pi * x / 3) / (pi * pi * x * x);
+}
+
+/* One axis: n_in samples of `stride` floats apart to n_out; `lines` lines of 3 channels each. */
+static bool resize_axis(const float *in, int n_in, int64_t in_step, int64_t in_line, float *out, int n_out,
+                        int64_t out_step, int64_t out_line, int64_t lines)
+{
+    double scale = (double)n_in / n_out, support = 3 * (scale > 1 ? scale : 1);
+    int taps = (int)(2 * support) + 3;
+    double *weight = malloc((size_t)taps * sizeof *weight);
+    if (!weight)
+        return false;
+    for (int o = 0; o < n_out; o++) {
+        double center = (o + 0.5) * scale, total = 0;
+        int first = (int)floor(center - support), last = (int)ceil(center + support);
+        first = first < 0 ? 0 : first;
+        last = last > n_in - 1 ? n_in - 1 : last;
+        for (int i = first; i <= last; i++)
+            total += weight[i - first] = lanczos((i + 0.5 - center) / (scale > 1 ? scale : 1));
+        for (int64_t l = 0; l < lines; l++)
+            for (int c = 0; c < 3; c++) {
+                double sum = 0;
+                for (int i = first; i <= last; i++)
+                    sum += weight[i - first] * (double)in[l * in_line + i * in_step + c];
+                out[l * out_line + o * out_step + c] = (float)(sum / total);
+            }
+    }
+    free(weight);
+    return true;
+}
+
+loam_status loam_image_resize(const loam_image_rgb *in, int width, int height, loam_image_rgb *out, loam_err *err)
+{
+    size_t n_in = (size_t)in->width * (size_t)in->height * 3, n_mid = (size_t)width * (size_t)in->height * 3;
+    size_t n_out = (size_t)width * (size_t)height * 3;
+    float *a = malloc(n_in * sizeof *a), *b = malloc(n_mid * sizeof *b), *c = malloc(n_out * sizeof *c);
+    bool done = a && b && c;
+    for (size_t i = 0; done && i < n_in; i++)
+        a[i] = (float)in->pixels[i] / 255.0f;
+    done = done && resize_axis(a, in->width, 3, 3 * (int64_t)in->width, b, width, 3, 3 * (int64_t)width, in->height) &&
+           resize_axis(b, in->height, 3 * (int64_t)width, 3, c, height, 3 * (int64_t)width, 3, width);
+    loam_status st = LOAM_OK;
+    if (done)
+        st = loam_image_rgb_new(width, height, out, err);
+    for (size_t i = 0; done && st == LOAM_OK && i < n_out; i++)
+        out->pixels[i] = to_byte(c[i]);
+    free(a);
+    free(b);
+    free(c);
+    if (!done)
+        LOAM_FAIL(err, NO_MEMORY, "no memory for a picture of %d x %d", width, height);
+    return st;
+}

@@ -1,0 +1,448 @@
+#define _GNU_SOURCE /* asprintf */
+#include "service/images.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "format/generation_text.h"
+#include "gen/image.h"
+#include "text/prompt.h"
+
+enum { MAX_LORAS = 16, MAX_SIGMAS = 1000 };
+
+struct loam_images {
+    loam_image_model *model;
+    loam_images_info info;
+    char *name, *lora_folder;
+};
+
+loam_images_request loam_images_defaults(void)
+{
+    loam_image_request d = loam_image_defaults();
+    return (loam_images_request){
+        .steps = d.steps, .guidance = d.guidance, .n = d.n, .strength = d.strength, .hires_strength = d.hires_strength};
+}
+
+uint64_t loam_images_random_seed(void)
+{
+    uint32_t seed = 1; /* as short as the seeds that people pass on */
+    if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
+        seed = (uint32_t)getpid();
+    return seed;
+}
+
+loam_status loam_images_open(const loam_images_options *o, loam_images **out, loam_err *err)
+{
+    loam_images *s = calloc(1, sizeof *s);
+    const char *slash = strrchr(o->model, '/');
+    if (s) {
+        s->name = strdup(slash && slash[1] ? slash + 1 : o->model);
+        s->lora_folder = o->lora_folder ? strdup(o->lora_folder) : NULL;
+    }
+    if (!s || !s->name || (o->lora_folder && !s->lora_folder)) {
+        loam_images_close(s);
+        LOAM_FAIL(err, NO_MEMORY, "no memory for a model");
+    }
+    loam_image_options io = {.n_threads = o->n_threads, .type = o->type, .vae = o->vae, .taesd = o->taesd};
+    loam_status st = loam_image_model_open(o->model, &io, &s->model, err);
+    if (st != LOAM_OK) {
+        loam_images_close(s);
+        return st;
+    }
+    const loam_image_info *i = loam_image_model_get_info(s->model);
+    s->info = (loam_images_info){s->name, i->family, i->size, i->multiple, i->has_encoder, o->taesd != NULL};
+    *out = s;
+    return LOAM_OK;
+}
+
+void loam_images_close(loam_images *s)
+{
+    if (!s)
+        return;
+    loam_image_model_close(s->model);
+    free(s->name);
+    free(s->lora_folder);
+    free(s);
+}
+
+const loam_images_info *loam_images_get_info(const loam_images *s)
+{
+    return &s->info;
+}
+
+/* ---- from a request's words to what the engine takes ---- */
+
+typedef struct ready {
+    loam_image_request r;
+    loam_buf prompt;
+    loam_image_lora loras[MAX_LORAS];
+    char *lora_paths[MAX_LORAS];
+    int n_loras;
+    double sigmas[MAX_SIGMAS];
+    loam_image_rgb start;
+    uint8_t *mask;
+} ready;
+
+static void ready_deinit(ready *y)
+{
+    loam_buf_deinit(&y->prompt);
+    for (int i = 0; i < y->n_loras; i++)
+        free(y->lora_paths[i]);
+    free(y->start.pixels);
+    free(y->mask);
+}
+
+static loam_status add_lora(const loam_images *s, ready *y, const char *name, float strength, bool is_path,
+                            loam_err *err)
+{
+    if (y->n_loras == MAX_LORAS)
+        LOAM_FAIL(err, INVALID, "more than %d adapters at once", MAX_LORAS);
+    bool ending = strlen(name) > 12 && strcmp(name + strlen(name) - 12, ".safetensors") == 0;
+    if (!is_path && s->lora_folder && (strchr(name, '/') || strstr(name, "..")))
+        LOAM_FAIL(err, INVALID, "the adapter '%s': a name in a prompt may not be a path", name);
+    char *path = NULL;
+    int n = is_path || !s->lora_folder ? asprintf(&path, "%s%s", name,
+                                                  ending    ? ""
+                                                  : is_path ? ""
+                                                            : ".safetensors")
+                                       : asprintf(&path, "%s/%s%s", s->lora_folder, name, ending ? "" : ".safetensors");
+    if (n < 0)
+        LOAM_FAIL(err, NO_MEMORY, "no memory for an adapter");
+    y->lora_paths[y->n_loras] = path;
+    y->loras[y->n_loras++] = (loam_image_lora){path, strength};
+    return LOAM_OK;
+}
+
+/* "file" or "file:strength". */
+static loam_status add_lora_word(const loam_images *s, ready *y, const char *word, loam_err *err)
+{
+    const char *colon = strrchr(word, ':');
+    char *end = NULL;
+    float strength = colon ? strtof(colon + 1, &end) : 1;
+    if (!colon || end == colon + 1 || *end)
+        return add_lora(s, y, word, 1, true, err);
+    if (!isfinite(strength))
+        LOAM_FAIL(err, INVALID, "the strength of the adapter '%s' is no number", word);
+    char *path = strndup(word, (size_t)(colon - word));
+    if (!path)
+        LOAM_FAIL(err, NO_MEMORY, "no memory for an adapter");
+    loam_status st = add_lora(s, y, path, strength, true, err);
+    free(path);
+    return st;
+}
+
+static loam_status read_prompt(const loam_images *s, ready *y, const char *prompt, loam_err *err)
+{
+    loam_prompt_loras found = {0};
+    loam_status st = loam_prompt_extract(prompt, strlen(prompt), &y->prompt, &found, err);
+    for (size_t i = 0; st == LOAM_OK && i < found.n; i++)
+        st = add_lora(s, y, found.at[i].name, found.at[i].weight, false, err);
+    loam_prompt_loras_deinit(&found);
+    return st;
+}
+
+static loam_status read_sigmas(ready *y, const char *list, loam_err *err)
+{
+    int n = 0;
+    for (const char *p = list; *p;) {
+        char *end;
+        double v = strtod(p, &end);
+        if (end == p || !isfinite(v) || (*end && *end != ','))
+            LOAM_FAIL(err, INVALID, "the noise levels '%s': numbers with commas between them are wanted", list);
+        if (n == MAX_SIGMAS)
+            LOAM_FAIL(err, INVALID, "more than %d noise levels", MAX_SIGMAS);
+        y->sigmas[n++] = v;
+        p = *end ? end + 1 : end;
+    }
+    y->r.sigmas = y->sigmas;
+    y->r.n_sigmas = n;
+    return LOAM_OK;
+}
+
+/* RGB over black, of the size asked for; *out.pixels is owned. */
+static loam_status fitted(const loam_picture *in, int width, int height, loam_image_rgb *out, loam_err *err)
+{
+    size_t n = (size_t)in->width * (size_t)in->height;
+    loam_image_rgb rgb = {in->width, in->height, malloc(n * 3)};
+    if (!rgb.pixels)
+        LOAM_FAIL(err, NO_MEMORY, "no memory for a picture of %d x %d", in->width, in->height);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < 3; j++) {
+            const uint8_t *p = in->pixels + i * (size_t)in->channels;
+            rgb.pixels[i * 3 + j] = in->channels == 4 ? (uint8_t)((p[j] * p[3] + 127) / 255) : p[j];
+        }
+    if (width == in->width && height == in->height) {
+        *out = rgb;
+        return LOAM_OK;
+    }
+    loam_status st = loam_image_resize(&rgb, width, height, out, err);
+    free(rgb.pixels);
+    return st;
+}
+
+static loam_status read_start(loam_images *s, const loam_images_request *r, ready *y, loam_err *err)
+{
+    loam_picture *start = NULL, *mask = NULL;
+    loam_status st = LOAM_OK;
+    const loam_picture *from = r->start, *over = r->mask;
+    if (!from && r->start_path) {
+        st = loam_picture_read_file(r->start_path, &start, NULL, err);
+        from = start;
+    }
+    if (st == LOAM_OK && !over && r->mask_path) {
+        st = loam_picture_read_file(r->mask_path, &mask, NULL, err);
+        over = mask;
+    }
+    if (st == LOAM_OK && from) {
+        int unit = s->info.multiple; /* the nearest size that the model can have */
+        y->r.width = r->width ? r->width : (from->width + unit / 2) / unit * unit;
+        y->r.height = r->height ? r->height : (from->height + unit / 2) / unit * unit;
+        if (y->r.width < unit || y->r.height < unit || y->r.width > LOAM_PICTURE_MAX_SIDE ||
+            y->r.height > LOAM_PICTURE_MAX_SIDE) {
+            loam_err_set(err, LOAM_STATUS_INVALID, __FILE__, __LINE__, "the picture to start from is %d x %d",
+                         from->width, from->height);
+            st = LOAM_STATUS_INVALID;
+        }
+        if (st == LOAM_OK)
+            st = fitted(from, y->r.width, y->r.height, &y->start, err);
+        y->r.start = &y->start;
+    }
+    if (st == LOAM_OK && over && from) {
+        loam_image_rgb m;
+        st = fitted(over, y->r.width, y->r.height, &m, err);
+        if (st == LOAM_OK) {
+            size_t n = (size_t)y->r.width * (size_t)y->r.height;
+            for (size_t i = 0; i < n; i++) /* grey, in place */
+                m.pixels[i] = (uint8_t)((m.pixels[i * 3] + m.pixels[i * 3 + 1] + m.pixels[i * 3 + 2]) / 3);
+            y->mask = m.pixels;
+            y->r.mask = y->mask;
+        }
+    } else if (st == LOAM_OK && over) {
+        loam_err_set(err, LOAM_STATUS_INVALID, __FILE__, __LINE__, "a mask without a picture that it is for");
+        st = LOAM_STATUS_INVALID;
+    }
+    loam_picture_free(start);
+    loam_picture_free(mask);
+    return st;
+}
+
+static loam_status prepare(loam_images *s, const loam_images_request *r, ready *y, loam_err *err)
+{
+    loam_image_request d = loam_image_defaults();
+    *y = (ready){.r = d};
+    loam_buf_init(&y->prompt, LOAM_PROMPT_MAX_TEXT);
+    LOAM_TRY(read_prompt(s, y, r->prompt ? r->prompt : "", err));
+    for (int i = 0; i < r->n_loras; i++)
+        LOAM_TRY(add_lora_word(s, y, r->loras[i], err));
+    y->r.prompt = loam_buf_text(&y->prompt);
+    y->r.negative = r->negative;
+    y->r.width = r->width;
+    y->r.height = r->height;
+    y->r.steps = r->steps;
+    y->r.guidance = r->guidance;
+    y->r.seed = r->seed;
+    y->r.n = r->n;
+    y->r.clip_skip = r->clip_skip;
+    y->r.strength = r->strength;
+    y->r.hires = r->hires;
+    y->r.hires_strength = r->hires_strength;
+    y->r.hires_steps = r->hires_steps;
+    y->r.tile = r->tile;
+    y->r.quick_decode = r->quick_decode;
+    y->r.loras = y->loras;
+    y->r.n_loras = y->n_loras;
+    if (r->rng && strcmp(r->rng, "cuda") == 0)
+        y->r.noise_cuda = true;
+    else if (r->rng && strcmp(r->rng, "cpu") != 0)
+        LOAM_FAIL(err, INVALID, "the noise '%s': 'cpu' or 'cuda' is wanted", r->rng);
+    loam_schedule with = LOAM_SCHEDULE_AUTO; /* "DPM++ 2M Karras" names both */
+    if (r->sampler)
+        LOAM_TRY(loam_diffuse_sampler_parse(r->sampler, &y->r.sampler, &with, err));
+    y->r.schedule = with;
+    if (r->schedule)
+        LOAM_TRY(loam_schedule_parse(r->schedule, &y->r.schedule, err));
+    if (r->sigmas)
+        LOAM_TRY(read_sigmas(y, r->sigmas, err));
+    return read_start(s, r, y, err);
+}
+
+loam_status loam_images_check(loam_images *s, const loam_images_request *r, loam_err *err)
+{
+    ready y;
+    size_t bytes;
+    loam_status st = prepare(s, r, &y, err);
+    if (st == LOAM_OK)
+        st = loam_image_estimate(s->model, &y.r, &bytes, err);
+    ready_deinit(&y);
+    return st;
+}
+
+/* ---- results ---- */
+
+static loam_status describe(const loam_images *s, const loam_images_request *r, const loam_image_request *ready, int i,
+                            int width, int height, char **out, loam_err *err)
+{
+    loam_generation_text g = {0};
+    loam_buf text;
+    loam_buf_init(&text, LOAM_GENERATION_TEXT_MAX);
+    loam_status st = loam_generation_text_set_prompts(&g, r->prompt ? r->prompt : "", r->negative, err);
+#define ADD(...)                                                 \
+    do {                                                         \
+        if (st == LOAM_OK)                                       \
+            st = loam_generation_text_add(&g, err, __VA_ARGS__); \
+    } while (0)
+    ADD("Steps", "%d", ready->steps);
+    ADD("Sampler", "%s", loam_diffuse_sampler_name(ready->sampler));
+    if (ready->schedule != LOAM_SCHEDULE_AUTO)
+        ADD("Schedule type", "%s", loam_schedule_name(ready->schedule));
+    ADD("CFG scale", "%g", (double)ready->guidance);
+    ADD("Seed", "%llu", (unsigned long long)(ready->seed + (uint64_t)i));
+    ADD("Size", "%dx%d", ready->hires > 1 ? (int)lroundf((float)width / ready->hires) : width,
+        ready->hires > 1 ? (int)lroundf((float)height / ready->hires) : height);
+    ADD("Model", "%s", s->name);
+    if (ready->noise_cuda)
+        ADD("RNG", "NV");
+    else
+        ADD("RNG", "CPU");
+    if (ready->clip_skip > 0)
+        ADD("Clip skip", "%d", ready->clip_skip);
+    if (ready->start)
+        ADD("Denoising strength", "%g", (double)ready->strength);
+    if (ready->hires > 1) {
+        ADD("Denoising strength", "%g", (double)ready->hires_strength);
+        ADD("Hires upscale", "%g", (double)ready->hires);
+        ADD("Hires upscaler", "Lanczos");
+        if (ready->hires_steps > 0)
+            ADD("Hires steps", "%d", ready->hires_steps);
+    }
+    for (int k = 0; k < r->n_loras; k++)
+        ADD("Adapter", "%s", r->loras[k]);
+    ADD("Version", "loam " LOAM_VERSION);
+#undef ADD
+    if (st == LOAM_OK)
+        st = loam_generation_text_format(&g, &text, err);
+    if (st == LOAM_OK) {
+        *out = strdup(loam_buf_text(&text));
+        if (!*out) {
+            loam_err_set(err, LOAM_STATUS_NO_MEMORY, __FILE__, __LINE__, "no memory for a picture's text");
+            st = LOAM_STATUS_NO_MEMORY;
+        }
+    }
+    loam_buf_deinit(&text);
+    loam_generation_text_deinit(&g);
+    return st;
+}
+
+static loam_status to_picture(const loam_image_rgb *rgb, loam_picture **out, loam_err *err)
+{
+    LOAM_TRY(loam_picture_new(rgb->width, rgb->height, 3, out, err));
+    memcpy((*out)->pixels, rgb->pixels, loam_picture_bytes(*out));
+    return LOAM_OK;
+}
+
+typedef struct relay {
+    const loam_images_watch *watch;
+} relay;
+
+static bool relay_cancelled(void *ctx)
+{
+    const loam_images_watch *w = ((relay *)ctx)->watch;
+    return w->cancelled && w->cancelled(w->ctx);
+}
+
+static void relay_progress(void *ctx, const char *stage, int step, int n_steps)
+{
+    const loam_images_watch *w = ((relay *)ctx)->watch;
+    if (w->progress)
+        w->progress(w->ctx, stage, step, n_steps);
+}
+
+static void relay_preview(void *ctx, const loam_image_rgb *rgb, int index, int step)
+{
+    const loam_images_watch *w = ((relay *)ctx)->watch;
+    loam_picture p = {rgb->width, rgb->height, 3, rgb->pixels};
+    w->preview(w->ctx, &p, index, step);
+}
+
+loam_status loam_images_make(loam_images *s, const loam_images_request *r, const loam_images_watch *watch,
+                             loam_images_made *made, loam_err *err)
+{
+    ready y;
+    loam_image_result result = {0};
+    *made = (loam_images_made){0};
+    relay pass_on = {watch};
+    loam_image_watch w = {&pass_on, relay_cancelled, relay_progress, NULL, 0};
+    if (watch && watch->preview) {
+        w.preview = relay_preview;
+        w.preview_every = watch->preview_every;
+    }
+    loam_status st = prepare(s, r, &y, err);
+    if (st == LOAM_OK)
+        st = loam_image_generate(s->model, &y.r, watch ? &w : NULL, &result, err);
+    if (st == LOAM_OK) {
+        made->pictures = calloc((size_t)result.n, sizeof(loam_picture *));
+        made->parameters = calloc((size_t)result.n, sizeof(char *));
+        if (!made->pictures || !made->parameters) {
+            loam_err_set(err, LOAM_STATUS_NO_MEMORY, __FILE__, __LINE__, "no memory for %d pictures", result.n);
+            st = LOAM_STATUS_NO_MEMORY;
+        } else {
+            made->n = result.n;
+            made->width = result.pictures[0].width;
+            made->height = result.pictures[0].height;
+        }
+    }
+    for (int i = 0; st == LOAM_OK && i < made->n; i++) {
+        st = to_picture(&result.pictures[i], &made->pictures[i], err);
+        if (st == LOAM_OK)
+            st = describe(s, r, &y.r, i, made->width, made->height, &made->parameters[i], err);
+    }
+    made->text_s = result.text_s;
+    made->steps_s = result.steps_s;
+    made->decode_s = result.decode_s;
+    loam_image_result_free(&result);
+    ready_deinit(&y);
+    if (st != LOAM_OK)
+        loam_images_made_free(made);
+    return st;
+}
+
+void loam_images_made_free(loam_images_made *made)
+{
+    for (int i = 0; i < made->n; i++) {
+        if (made->pictures)
+            loam_picture_free(made->pictures[i]);
+        if (made->parameters)
+            free(made->parameters[i]);
+    }
+    free(made->pictures);
+    free(made->parameters);
+    *made = (loam_images_made){0};
+}
+
+loam_status loam_images_save(const loam_images_made *made, int i, const char *path, loam_err *err)
+{
+    loam_picture_texts texts = {0};
+    if (loam_picture_kind_of_path(path) == LOAM_PICTURE_UNKNOWN)
+        LOAM_FAIL(err, INVALID, "%s: the ending says which format; take .png, .jpg or .webp", path);
+    loam_status st =
+        loam_picture_texts_add(&texts, LOAM_PICTURE_PARAMETERS, made->parameters[i], strlen(made->parameters[i]), err);
+    if (st == LOAM_OK)
+        st = loam_picture_write_file(path, made->pictures[i], &texts, 0, err);
+    loam_picture_texts_deinit(&texts);
+    return st;
+}
+
+void loam_images_numbered(char *out, size_t size, const char *path, int n, int i)
+{
+    const char *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
+    int stem = (int)(dot && (!slash || dot > slash) ? dot - path : (long)strlen(path));
+    if (n == 1)
+        snprintf(out, size, "%s", path);
+    else
+        snprintf(out, size, "%.*s-%d%s", stem, path, i + 1, path + stem);
+}
