@@ -158,6 +158,11 @@ const char *loam_weights_path(const loam_weights *w)
     return w->path;
 }
 
+bool loam_weights_marked(const loam_weights *w, const char *mark)
+{
+    return strcmp(mark, "v_pred") == 0 ? w->v_pred : strcmp(mark, "ztsnr") == 0 && w->ztsnr;
+}
+
 size_t loam_weights_n(const loam_weights *w)
 {
     return w->n;

@@ -59,6 +59,10 @@ typedef enum loam_weights_family {
 } loam_weights_family;
 loam_weights_family loam_weights_get_family(const loam_weights *w);
 
+/* Whether a single file holds an empty tensor of this name, by which its makers say how it was trained: "v_pred" (it
+ * predicts v), "ztsnr" (down to pure noise). Folders say it in the scheduler's config. */
+bool loam_weights_marked(const loam_weights *w, const char *mark);
+
 /* All tensors in the order of their names (inspection, tests), and how many of the files no rule knows: neither a part
  * of a model nor one of the harmless extras of training; *first is the first of these names, or NULL. */
 size_t loam_weights_n(const loam_weights *w);

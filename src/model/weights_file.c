@@ -1,4 +1,5 @@
 /* Reading one file of weights, safetensors or GGUF, into views with canonical names. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -240,6 +241,8 @@ static loam_status name_all(loam_weights *w, const raw_tensor *raw, size_t n, co
         loam_names_map(&facts, raw[i].name, &target);
         if (target.kind == LOAM_NAME_UNKNOWN && w->n_unknown++ == 0)
             w->first_unknown = loam_arena_strndup(w->arena, raw[i].name, strlen(raw[i].name));
+        w->v_pred |= strcmp(raw[i].name, "v_pred") == 0;
+        w->ztsnr |= strcmp(raw[i].name, "ztsnr") == 0;
         bool empty = raw[i].view.bytes == 0;
         if (target.kind != LOAM_NAME_MAPPED || (empty && raw[i].usable))
             continue;
@@ -251,9 +254,15 @@ static loam_status name_all(loam_weights *w, const raw_tensor *raw, size_t n, co
     return LOAM_OK;
 }
 
+/* By the first bytes: names of files lie. */
 static bool is_gguf(const char *path)
 {
-    return loam_ends(path, ".gguf");
+    char magic[4] = {0};
+    FILE *f = fopen(path, "rb");
+    bool yes = f && fread(magic, 1, 4, f) == 4 && memcmp(magic, "GGUF", 4) == 0;
+    if (f)
+        fclose(f);
+    return yes || (!f && loam_ends(path, ".gguf"));
 }
 
 loam_status loam_weights_read_file(loam_weights *w, const char *path, const char *part, const char **known,

@@ -106,6 +106,7 @@ struct loam_weights {
     int n_configs;
     size_t n_unknown;
     const char *first_unknown;
+    bool v_pred, ztsnr; /* marks */
 };
 
 /* Opens and maps one file; its views join those that are there. part as in loam_weights_add; *known is the part that

@@ -407,6 +407,42 @@ static void test_shards(void **state)
     assert_int_equal(rmdir(dir), 0);
 }
 
+/* Files of one part, told by their names alone. */
+static void test_parts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tensors[2], *name;
+    } cases[] = {
+        {{"input_blocks.0.0.weight[1,4,1,1]", "v_pred[0]"}, "unet.conv_in.weight"},
+        {{"decoder.1.weight[1,1,3,3]", "decoder.7.conv.weight[1,1,1,1]"}, "taehv.decoder.7.conv.weight"},
+        {{"decoder.1.weight[1,1,3,3]", "decoder.3.conv.0.weight[1,1,3,3]"}, "taesd.decoder.layers.2.conv.0.weight"},
+        {{"1.weight[1,1,3,3]", "3.conv.0.weight[1,1,3,3]"}, "taesd.decoder.layers.2.conv.0.weight"},
+        {{"0.weight[1,1,3,3]", "1.conv.0.weight[1,1,3,3]"}, "taesd.encoder.layers.1.conv.0.weight"},
+        {{"text_model.embeddings.token_embedding.weight[2,768]"},
+         "text_encoder.text_model.embeddings.token_embedding.weight"},
+        {{"text_model.embeddings.token_embedding.weight[2,1280]"},
+         "text_encoder_2.text_model.embeddings.token_embedding.weight"},
+        {{"cond_stage_model.1.transformer.text_model.text_projection[2,3]"}, "text_encoder_2.text_projection.weight"},
+        {{"text_encoders.umt5xxl.transformer.encoder.block.0.layer.0.SelfAttention.q.weight[2,3]"},
+         "text_encoder.encoder.block.0.layer.0.SelfAttention.q.weight"},
+        {{"transformer.blocks.0.attn1.to_q.weight[2,3]"}, "transformer.blocks.0.attn1.to_q.weight"},
+        {{"text_encoder.encoder.block.0.layer.0.SelfAttention.q.weight[2,3]"},
+         "text_encoder.encoder.block.0.layer.0.SelfAttention.q.weight"},
+        {{"cond_stage_model.transformer.encoder.layers.0.mlp.fc1.bias[3]"},
+         "text_encoder.text_model.encoder.layers.0.mlp.fc1.bias"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        write_some(scratch, cases[i].tensors, cases[i].tensors[1] ? 2 : 1);
+        loam_weights *w = open_ok(scratch);
+        if (!loam_weights_find(w, cases[i].name))
+            fail_msg("%s is not found, but %s", cases[i].name, loam_weights_at(w, 0)->name);
+        assert_true(loam_weights_marked(w, "v_pred") == (i == 0));
+        assert_false(loam_weights_marked(w, "ztsnr"));
+        loam_weights_close(w);
+    }
+}
+
 /* What is added later counts. */
 static void test_precedence(void **state)
 {
@@ -442,7 +478,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sd15),   cmocka_unit_test(test_sdxl),       cmocka_unit_test(test_taesd),
         cmocka_unit_test(test_motion), cmocka_unit_test(test_lists),      cmocka_unit_test(test_other_models),
-        cmocka_unit_test(test_shards), cmocka_unit_test(test_precedence),
+        cmocka_unit_test(test_shards), cmocka_unit_test(test_precedence), cmocka_unit_test(test_parts),
     };
     return cmocka_run_group_tests_name("weights", tests, set_up, tear_down);
 }
