@@ -10,6 +10,12 @@ float rnd_float(void); /* roughly normal */
 void *rnd_weights(loam_dtype t, int64_t n, int64_t k);
 void *aligned(size_t bytes); /* 64-byte aligned, zeroed; free() */
 
+/* n floats of RED_VALUE with red zones around them, which nobody may touch; free_red(). */
+#define RED_VALUE (-12345.0f)
+float *with_red_zone(int64_t n);
+int red_zone_hurt(const float *p, int64_t n);
+void free_red(float *p);
+
 /* One test case: names it, compares m × n floats; bound[i] is the largest allowed |got - want|. Prints TAP. */
 void report(const char *what, int bad, const char *detail);
 int compare(const float *got, const float *want, const float *bound, int64_t n, char detail[200]);
@@ -17,6 +23,9 @@ int compare(const float *got, const float *want, const float *bound, int64_t n, 
 void check_level(const loam_kernels *ks);
 void check_convs(const loam_kernels *ks);
 void bench_convs(const loam_kernels *ks, double peak_f32);
+/* What attention without a cache, norms and activations do. */
+void check_pictures(const loam_kernels *ks);
+void bench_pictures(const loam_kernels *ks, double peak_f32, bool attention, bool rows);
 void bench_level(const loam_kernels *ks, const char *only);
 
 #endif
