@@ -130,6 +130,34 @@ static void test_sdxl(void **state)
     }
 }
 
+/* The parts of a Wan model as its own files have them, added to one another. */
+static void test_wan(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        loam_weights *w = open_ok(i == 0 ? PICTURES "wan" : PICTURES "wan/original_transformer.safetensors");
+        if (i == 1) {
+            add_ok(w, PICTURES "wan/original_vae.safetensors", NULL);
+            add_ok(w, PICTURES "wan/original_text_encoder.safetensors", NULL);
+        }
+        size_t n = holds_all(w, PICTURES "wan/transformer/diffusion_pytorch_model.safetensors", "transformer") +
+                   holds_all(w, PICTURES "wan/vae/diffusion_pytorch_model.safetensors", "vae") +
+                   holds_all(w, PICTURES "wan/text_encoder/model.safetensors", "text_encoder");
+        none_left(w, n);
+        assert_int_equal(loam_weights_get_family(w), LOAM_WEIGHTS_WAN_T2V);
+        loam_weights_close(w);
+    }
+}
+
+/* TAEHV has no name in diffusers: its own stay. */
+static void test_taehv(void **state)
+{
+    (void)state;
+    loam_weights *w = open_ok(PICTURES "taehv/taehv.safetensors");
+    none_left(w, holds_all(w, PICTURES "taehv/taehv.safetensors", "taehv"));
+    loam_weights_close(w);
+}
+
 static void test_taesd(void **state)
 {
     (void)state;
@@ -476,9 +504,10 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sd15),   cmocka_unit_test(test_sdxl),       cmocka_unit_test(test_taesd),
-        cmocka_unit_test(test_motion), cmocka_unit_test(test_lists),      cmocka_unit_test(test_other_models),
-        cmocka_unit_test(test_shards), cmocka_unit_test(test_precedence), cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_sd15),       cmocka_unit_test(test_sdxl),         cmocka_unit_test(test_wan),
+        cmocka_unit_test(test_taehv),      cmocka_unit_test(test_taesd),        cmocka_unit_test(test_motion),
+        cmocka_unit_test(test_lists),      cmocka_unit_test(test_other_models), cmocka_unit_test(test_shards),
+        cmocka_unit_test(test_precedence), cmocka_unit_test(test_parts),
     };
     return cmocka_run_group_tests_name("weights", tests, set_up, tear_down);
 }
