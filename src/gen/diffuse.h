@@ -69,7 +69,7 @@ bool loam_diffuse_next(loam_diffuse *d, loam_diffuse_input *in);
 /* Takes the model's output [n_images][n], already guided, and goes on. CORRUPT when a number of it is not finite,
  * INTERNAL when no output is due; then nothing changes. */
 LOAM_CHECK_RESULT loam_status loam_diffuse_give(loam_diffuse *d, const float *output, loam_err *err);
-/* The finished latent as the model saw it last, [n_images][n]; until the end it is the sampler's state. Borrowed. */
+/* The state, [n_images][n]: the finished latent once next says false. Borrowed. */
 const float *loam_diffuse_latent(const loam_diffuse *d);
 /* The latest prediction of the finished latent, for previews; NULL before the first output. Borrowed until give. */
 const float *loam_diffuse_denoised(const loam_diffuse *d);

@@ -135,9 +135,10 @@ static double beta_quantile(double p, double u)
 /* Each fills list[0..n) with falling levels (or whole timesteps) and returns how many; n ≥ 1. */
 typedef int list_fn(const loam_levels *l, const loam_sigmas_options *o, int n, double *list);
 
+/* Number i of n even ones from a to b, in numpy's steps (linspace): roundings to whole timesteps hang on them. */
 static double between(double a, double b, int i, int n)
 {
-    return n > 1 ? a + (b - a) * i / (n - 1) : a;
+    return n < 2 ? a : i == n - 1 ? b : a + i * ((b - a) / (n - 1));
 }
 
 static int list_normal(const loam_levels *l, const loam_sigmas_options *o, int n, double *list)
@@ -196,15 +197,15 @@ static int list_beta(const loam_levels *l, const loam_sigmas_options *o, int n, 
 
 static int list_linspace(const loam_levels *l, const loam_sigmas_options *o, int n, double *list)
 {
-    for (int i = 0; i < n; i++) /* of one step numpy gives the beginning */
-        list[i] = n > 1 ? nearbyint((double)(n - 1 - i) * (T - 1) / (n - 1)) : 0;
+    for (int i = 0; i < n; i++)
+        list[i] = nearbyint(between(0, T - 1, n - 1 - i, n));
     return n;
 }
 
 static int list_multistep(const loam_levels *l, const loam_sigmas_options *o, int n, double *list)
 {
     for (int i = 0; i < n; i++)
-        list[i] = nearbyint((double)(n - i) * (T - 1) / n);
+        list[i] = nearbyint(between(0, T - 1, n - i, n + 1));
     return n;
 }
 
@@ -218,8 +219,9 @@ static int list_leading(const loam_levels *l, const loam_sigmas_options *o, int 
 
 static int list_trailing(const loam_levels *l, const loam_sigmas_options *o, int n, double *list)
 {
+    double second = T - (double)T / n; /* numpy.arange goes on by the difference of its first two */
     for (int i = 0; i < n; i++)
-        list[i] = nearbyint(T - i * ((double)T / n)) - 1;
+        list[i] = nearbyint(T + i * (second - T)) - 1;
     return n;
 }
 
@@ -231,7 +233,7 @@ static int list_lcm(const loam_levels *l, const loam_sigmas_options *o, int n, d
     if (n > kept)
         return 0;
     for (int i = 0; i < n; i++)
-        list[i] = (kept - (int)floor((double)kept * i / n)) * every - 1;
+        list[i] = (kept - (int)floor(i * ((double)kept / n))) * every - 1;
     return n;
 }
 

@@ -2,8 +2,9 @@
 
 int main(void)
 {
-    test_list lists[] = {sampler_tests(), stops_tests(),          slots_tests(), logprobs_tests(),
-                         engine_tests(),  engine_threads_tests(), noise_tests(), diffuse_tests()};
+    test_list lists[] = {sampler_tests(),        stops_tests(),          slots_tests(), logprobs_tests(),
+                         engine_tests(),         engine_threads_tests(), noise_tests(), diffuse_tests(),
+                         diffuse_levels_tests(), diffuse_ways_tests()};
     struct CMUnitTest all[128];
     size_t n = 0;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)

@@ -22,5 +22,7 @@ test_list engine_tests(void);
 test_list engine_threads_tests(void);
 test_list noise_tests(void);
 test_list diffuse_tests(void);
+test_list diffuse_levels_tests(void);
+test_list diffuse_ways_tests(void);
 
 #endif
