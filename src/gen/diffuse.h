@@ -43,8 +43,8 @@ typedef struct loam_diffuse_options {
     /* Latents are [n_images][n], in any order of axes that the noise is meant in (PyTorch's to be comparable). */
     const float *noise; /* to start from instead of a draw; read by new only; or NULL */
     const float *start; /* image to image: takes on noise of the first level; read by new only; or NULL */
-    /* Inpainting: after every step x = mask·x + (1-mask)·(known at the level reached, with the noise of the start).
-     * Both or neither; borrowed until free. */
+    /* Inpainting: after every step x = mask·x + (1-mask)·(known at the level reached, with the noise of the start), at
+     * the end known itself. Both or neither; borrowed until free. */
     const float *mask;  /* 1: made anew, 0: stays */
     const float *known; /* mostly the same as start */
 } loam_diffuse_options;
