@@ -199,18 +199,18 @@ loam_status loam_wan_init(loam_wan *m, loam_weight_store *store, const loam_wan_
     loam_map x = {.n = n, .f = f, .h = h, .w = w, .c = p->in_channels};
     x.id = loam_net_input(&b, out, "latent", n * f * h * w, p->in_channels);
     int time = loam_net_input(&b, out, "time", 1, p->time_width);
-    wan wan = {.p = p, .n = n, .n_text = n_text};
-    wan.rope = loam_net_input(&b, out, "rope", f * oh * ow, 2 * head_dim);
+    wan shared = {.p = p, .n = n, .n_text = n_text};
+    shared.rope = loam_net_input(&b, out, "rope", f * oh * ow, 2 * head_dim);
     int tables = loam_net_input(&b, out, "modulation", p->n_layers + 1, MODULATIONS * p->width);
-    wan.text = loam_net_input(&b, out, "text", p->n_layers * n * n_text, 2 * p->width);
+    shared.text = loam_net_input(&b, out, "text", p->n_layers * n * n_text, 2 * p->width);
     int projected, e = time_embedding(&b, time, p, &projected);
-    wan.modulation =
+    shared.modulation =
         loam_graph_add_spread(g, loam_graph_slice(g, tables, 0, p->n_layers, 0, MODULATIONS * p->width), projected);
     loam_conv patch = {.of = f, .oh = oh, .ow = ow, .kt = 1, .kh = PATCH, .kw = PATCH, .stride_t = 1, .stride = PATCH};
     int t = loam_build_conv_as(&b, x, "patch_embedding", p->width, &patch, true).id;
     for (int i = 0; i < p->n_layers; i++) {
         size_t scope = loam_build_enter(&b, "blocks.%d", i);
-        t = block(&b, t, &wan, i);
+        t = block(&b, t, &shared, i);
         loam_build_leave(&b, scope);
     }
     int shift = loam_graph_add(g, loam_graph_slice(g, tables, p->n_layers, 1, 0, p->width), e);
