@@ -20,11 +20,14 @@ typedef struct test_list {
 
 #define TEST_LIST(array) ((test_list){array, sizeof(array) / sizeof *(array)})
 
+test_list generation_text_tests(void);
 test_list gguf_tests(void);
 test_list gguf_damage_tests(void);
 test_list json_tests(void);
+test_list picture_tests(void);
 test_list safetensors_tests(void);
 test_list show_tests(void);
+test_list video_tests(void);
 test_list yaml_tests(void);
 
 /* Path of a file below the project's root; static buffer. */

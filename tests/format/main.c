@@ -51,8 +51,8 @@ void assert_says(const loam_err *err, const char *text)
 
 int main(void)
 {
-    test_list lists[] = {gguf_tests(),        gguf_damage_tests(), json_tests(),
-                         safetensors_tests(), show_tests(),        yaml_tests()};
+    test_list lists[] = {generation_text_tests(), gguf_tests(), gguf_damage_tests(), json_tests(), picture_tests(),
+                         safetensors_tests(),     show_tests(), video_tests(),       yaml_tests()};
     struct CMUnitTest all[256];
     size_t n = 0;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
