@@ -24,9 +24,9 @@ INLINE vf vf_exp(vf x)
     return vf_mul(p, vf_exp2_bits(vf_add(n, vf_set1(EXPONENT_MAGIC))));
 }
 
-/* 2^x for x ≤ 0, 1.6e-7: x = n + f, 2^f by a minimax polynomial that is exactly 1 at 0. Whatever is below -127, -inf
+/* 2^x for x < 127, 1.6e-7: x = n + f, 2^f by a minimax polynomial that is exactly 1 at 0. Whatever is below -127, -inf
  * too, comes out as exactly 0. */
-INLINE vf vf_exp2_falling(vf x)
+INLINE vf vf_exp2(vf x)
 {
     x = vf_max(vf_set1(-127.0f), x);
     vf t = vf_add(x, vf_set1(EXPONENT_MAGIC)), f = vf_sub(x, vf_sub(t, vf_set1(EXPONENT_MAGIC)));
@@ -55,7 +55,7 @@ INLINE vf gelu(vf x)
     p = vf_fma(p, a, vf_set1(4.592074304e-1f));
     p = vf_fma(p, a, vf_set1(1.151105369f));
     p = vf_fma(p, a, vf_set1(1.0f));
-    return vf_fnma(a, vf_exp2_falling(vf_sub(vf_zero(), p)), vf_max(vf_zero(), x));
+    return vf_fnma(a, vf_exp2(vf_sub(vf_zero(), p)), vf_max(vf_zero(), x));
 }
 
 /* Odd polynomial over even one (as in Eigen), 3e-7. */

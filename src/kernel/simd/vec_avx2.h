@@ -143,6 +143,29 @@ static inline vf vf_exp2_bits(vf t)
 {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(t), 23));
 }
+/* The first n elements of a, the others of b; n may be outside 0..VW. */
+static inline vf vf_first(int64_t n, vf a, vf b)
+{
+    n = n < 0 ? 0 : n > VW ? VW : n;
+    return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(vf_part_mask(n)));
+}
+/* Whether some a > b. */
+static inline bool vf_any_gt(vf a, vf b)
+{
+    return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ)) != 0;
+}
+/* p[0], p[1], p[0], p[1], ...; and the sums of neighbours, of which the first VW / 2 elements count. */
+static inline vf vf_set_pair(const float *p)
+{
+    double two;
+    memcpy(&two, p, 8);
+    return _mm256_castpd_ps(_mm256_set1_pd(two));
+}
+static inline vf vf_pair_sums(vf a)
+{
+    vf s = _mm256_add_ps(a, vf_swap_pairs(a));
+    return _mm256_permutevar8x32_ps(s, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
+}
 /* Half as many doubles; vd_from_f32 reads VW / 2 floats. */
 typedef __m256d vd;
 static inline vd vd_zero(void)

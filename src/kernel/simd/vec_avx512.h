@@ -134,6 +134,28 @@ static inline vf vf_exp2_bits(vf t)
 {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(t), 23));
 }
+/* The first n elements of a, the others of b; n may be outside 0..VW. */
+static inline vf vf_first(int64_t n, vf a, vf b)
+{
+    n = n < 0 ? 0 : n > VW ? VW : n;
+    return _mm512_mask_mov_ps(b, (__mmask16)((1u << n) - 1), a);
+}
+/* Whether some a > b. */
+static inline bool vf_any_gt(vf a, vf b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ) != 0;
+}
+/* p[0], p[1], p[0], p[1], ...; and the sums of neighbours, of which the first VW / 2 elements count. */
+static inline vf vf_set_pair(const float *p)
+{
+    double two;
+    memcpy(&two, p, 8);
+    return _mm512_castpd_ps(_mm512_set1_pd(two));
+}
+static inline vf vf_pair_sums(vf a)
+{
+    return _mm512_maskz_compress_ps(0x5555, _mm512_add_ps(a, vf_swap_pairs(a)));
+}
 /* Half as many doubles; vd_from_f32 reads VW / 2 floats. */
 typedef __m512d vd;
 static inline vd vd_zero(void)
