@@ -60,7 +60,8 @@ bool loam_cpu_has_amx_bf16(void)
 #if defined(__x86_64__) && defined(__linux__)
     enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 }; /* of arch_prctl: the tiles are 8 KB of state a thread */
     unsigned a, b, c, d;
-    bool tiles = !getenv("LOAM_CPU") && loam_cpu_has_avx512_bf16() && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+    const char *mask = getenv("LOAM_CPU");
+    bool tiles = !(mask && *mask) && loam_cpu_has_avx512_bf16() && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
                  (d & 1u << 22) && (d & 1u << 24) && (xcr0() >> 17 & 3) == 3;
     return tiles && syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
 #else

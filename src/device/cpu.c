@@ -268,7 +268,7 @@ static size_t tile_floats(const loam_plan *plan)
     size_t rows = (size_t)plan->max_tokens, big = rows * 32, small = 16 * 16 * LOAM_MATMUL_MAX_GROUPS;
     size_t attention = (size_t)LOAM_ATTENTION_MAX_ROWS * LOAM_MAX_HEAD_DIM;
     size_t n = big > small ? big : small;
-    size_t fixed = (size_t)LOAM_CPU_PART_ROWS * LOAM_CPU_PART_GROUPS * 16;
+    size_t fixed = (size_t)LOAM_CONV_TASK_ROWS * LOAM_CONV_TASK_GROUPS * 16;
     if (has_fixed_rows(plan) && n < fixed)
         n = fixed;
     return loam_align_up(n > attention ? n : attention, 16);
@@ -287,8 +287,8 @@ static size_t row_floats(const loam_plan *plan)
 static size_t super_floats(const loam_plan *plan)
 {
     size_t rows = (size_t)plan->max_tokens;
-    if (has_fixed_rows(plan) && rows < 2 * LOAM_CPU_PART_ROWS)
-        rows = 2 * LOAM_CPU_PART_ROWS;
+    if (has_fixed_rows(plan) && rows < 2 * LOAM_CONV_TASK_ROWS)
+        rows = 2 * LOAM_CONV_TASK_ROWS;
     return rows * 256;
 }
 

@@ -115,9 +115,6 @@ bool loam_cpu_is_picture(const loam_op *o);
 int loam_cpu_picture_tasks(const loam_program *p, const loam_op *o);
 void loam_cpu_picture_run(const loam_program *p, const loam_op *o, int task, const loam_cpu_scratch *s);
 
-/* A task of the convolution kernel: as many rows and column groups as it blocks well. */
-enum { LOAM_CPU_PART_ROWS = 192, LOAM_CPU_PART_GROUPS = 16, LOAM_CPU_PART_TILES = 64 };
-
 /* Number of tasks that an operation falls into at this step, and one of them. Tasks of one operation touch disjoint
  * outputs. */
 int loam_cpu_op_tasks(const loam_program *p, const loam_op *o);

@@ -56,8 +56,8 @@ static int cut_product(const loam_program *p, const loam_op *o, int64_t n_inputs
     const loam_packed *w = &loam_cpu_tensor(p, o->in[1])->weight->packed;
     int64_t m = loam_cpu_n_rows(p, o->out), rows = m, groups = groups_per_task(p, w->n_groups, m);
     if (by_conv(p, o)) {
-        rows = LOAM_CPU_PART_ROWS;
-        groups = LOAM_CPU_PART_GROUPS / n_inputs;
+        rows = LOAM_CONV_TASK_ROWS;
+        groups = LOAM_CONV_TASK_GROUPS / n_inputs;
         int64_t want = loam_pool_size(p->device->pool) * 4, row_parts = (m + rows - 1) / rows;
         while (groups > 2 && row_parts * ((w->n_groups + groups - 1) / groups) < want)
             groups /= 2;
@@ -162,8 +162,8 @@ static super_cut cut_super(const loam_program *p, const loam_op *o, int64_t n_gr
     }
     int64_t n_supers = n_groups / SUPER_GROUPS, n_parts = loam_pool_size(p->device->pool) * 4 / n_supers + 1;
     if (loam_cpu_tensor(p, o->out)->shape[0] > 0 &&
-        n_parts < m / LOAM_CPU_PART_ROWS) /* what the scratch has room for */
-        n_parts = m / LOAM_CPU_PART_ROWS;
+        n_parts < m / LOAM_CONV_TASK_ROWS) /* what the scratch has room for */
+        n_parts = m / LOAM_CONV_TASK_ROWS;
     n_parts = n_parts > m / PART_ROWS ? m / PART_ROWS : n_parts; /* each part unpacks the weights anew */
     c.groups = SUPER_GROUPS;
     c.rows = (m / n_parts + TILE_ROWS) / TILE_ROWS * TILE_ROWS;

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "device/cpu_int.h"
 
 enum { ROW_PART = 32, PACK_ROWS = 512 };
@@ -32,15 +33,33 @@ typedef struct conv_cut {
     int64_t unit_parts, col_parts;
 } conv_cut;
 
+/* Rows whose gathered taps stay in the second cache, for inputs in the layout of products. */
+static int64_t gathered_rows(const loam_program *p, const loam_op *o)
+{
+    enum { BYTES = 1 << 20, TILE = 32 };
+    const loam_conv *c = &o->conv;
+    size_t row = loam_act_row_bytes(loam_cpu_tensor(p, o->in[0])->layout, c->c) * (size_t)(c->kt * c->kh * c->kw);
+    int64_t rows = (int64_t)(BYTES / row) / TILE * TILE;
+    return rows < TILE ? TILE : at_most(rows, LOAM_CONV_TASK_ROWS);
+}
+
+static bool is_gathered(const loam_program *p, const loam_op *o)
+{
+    return loam_cpu_tensor(p, o->in[0])->layout != LOAM_ACT_F32;
+}
+
 static conv_cut cut_conv(const loam_program *p, const loam_op *o)
 {
     enum { LEAST_GROUPS = 4, TASKS_A_THREAD = 4 };
     const loam_packed *w = &loam_cpu_tensor(p, o->in[1])->weight->packed;
-    int64_t n = o->winograd ? loam_conv_tiles(&o->conv) : loam_conv_rows(&o->conv);
-    conv_cut c = {.units = o->winograd ? LOAM_CPU_PART_TILES : LOAM_CPU_PART_ROWS, .groups = w->n_groups};
+    bool tiles = o->winograd && !is_gathered(p, o);
+    int64_t n = tiles ? loam_conv_tiles(&o->conv) : loam_conv_rows(&o->conv);
+    conv_cut c = {.units = tiles ? LOAM_WINOGRAD_TASK_TILES : LOAM_CONV_TASK_ROWS, .groups = w->n_groups};
+    if (is_gathered(p, o))
+        c.units = gathered_rows(p, o);
     c.unit_parts = parts(n, c.units);
-    if (!o->winograd)
-        c.groups = at_most(c.groups, LOAM_CPU_PART_GROUPS);
+    if (!tiles && !is_gathered(p, o))
+        c.groups = at_most(c.groups, LOAM_CONV_TASK_GROUPS);
     int64_t want = loam_pool_size(p->device->pool) * TASKS_A_THREAD;
     while (c.groups > LEAST_GROUPS && c.unit_parts * parts(w->n_groups, c.groups) < want)
         c.groups = parts(c.groups, 2);
@@ -61,12 +80,65 @@ static void conv_epilogue(const loam_program *p, const loam_op *o, int64_t row, 
     }
 }
 
+/* A convolution over rows in the layout of products (bf16): the taps of some rows are put beside each other, and that
+ * is a product. Channels are whole blocks of the layout, so that a tap is a piece of a row. */
+static void run_gathered(const loam_program *p, const loam_op *o, const conv_cut *cut, int task,
+                         const loam_cpu_scratch *s)
+{
+    const loam_kernels *ks = p->device->kernels;
+    const loam_tensor *in = loam_cpu_tensor(p, o->in[0]);
+    const loam_packed *w = &loam_cpu_tensor(p, o->in[1])->weight->packed;
+    const loam_conv *c = &o->conv;
+    const int taps = c->kt * c->kh * c->kw, up = c->up ? 2 : 1;
+    const size_t piece = loam_act_row_bytes(in->layout, c->c), stride = loam_align_up(piece * (size_t)taps, 64);
+    uint8_t *rows = (uint8_t *)s->kernel + LOAM_MATMUL_SCRATCH;
+    int64_t r0 = task / cut->col_parts * cut->units, m = at_most(cut->units, loam_conv_rows(c) - r0);
+    for (int64_t i = 0; i < m; i++) {
+        int64_t r = r0 + i, ox = r % c->ow, oy = r / c->ow % c->oh, ot = r / (c->ow * c->oh) % c->of,
+                picture = r / (c->ow * c->oh * c->of);
+        uint8_t *at = rows + (size_t)i * stride;
+        for (int dt = 0; dt < c->kt; dt++)
+            for (int dy = 0; dy < c->kh; dy++)
+                for (int dx = 0; dx < c->kw; dx++, at += piece) {
+                    int64_t t = ot * c->stride_t + dt - c->pad_t, y = oy * c->stride + dy - c->pad_top;
+                    int64_t x = ox * c->stride + dx - c->pad_left;
+                    bool inside = t >= 0 && t < c->f && y >= 0 && y < c->h * up && x >= 0 && x < c->w * up;
+                    int64_t row = ((picture * c->f + t) * c->h + y / up) * c->w + x / up;
+                    if (inside)
+                        memcpy(at, (const uint8_t *)loam_cpu_rows(p, o->in[0]) + (size_t)row * in->row_bytes, piece);
+                    else
+                        memset(at, 0, piece);
+                }
+    }
+    int64_t end = at_most(task % cut->col_parts * cut->groups + cut->groups, w->n_groups);
+    for (int64_t g0 = task % cut->col_parts * cut->groups; g0 < end; g0 += LOAM_MATMUL_MAX_GROUPS) {
+        int64_t groups = at_most(LOAM_MATMUL_MAX_GROUPS, end - g0), cols = groups * 16, c0 = g0 * 16;
+        int64_t n = at_most(cols, w->n - c0);
+        float *y = s->tile[0];
+        ks->matmul(w, g0, groups, rows, stride, m, y, cols, s->kernel);
+        for (int64_t i = 0; i < m; i++) {
+            float *row = y + i * cols;
+            if (o->in[2] >= 0)
+                ks->add(row, loam_cpu_tensor(p, o->in[2])->weight->vector + c0, n, row);
+            if (o->in[3] >= 0)
+                ks->add(row, loam_cpu_row(p, o->in[3], r0 + i) + c0, n, row);
+            if (o->in[4] >= 0)
+                ks->add(row, spread_row(p, o->in[4], r0 + i, loam_conv_rows(c)) + c0, n, row);
+            memcpy(loam_cpu_row(p, o->out, r0 + i) + c0, row, (size_t)n * sizeof *row);
+        }
+    }
+}
+
 static void run_conv(const loam_program *p, const loam_op *o, int task, const loam_cpu_scratch *s)
 {
     const loam_kernels *ks = p->device->kernels;
     const loam_packed *w = &loam_cpu_tensor(p, o->in[1])->weight->packed;
     const loam_conv *c = &o->conv;
     conv_cut cut = cut_conv(p, o);
+    if (is_gathered(p, o)) {
+        run_gathered(p, o, &cut, task, s);
+        return;
+    }
     int64_t u0 = task / cut.col_parts * cut.units, g0 = task % cut.col_parts * cut.groups;
     int64_t groups = at_most(cut.groups, w->n_groups - g0), c0 = g0 * 16, n = at_most(groups * 16, w->n - c0);
     const float *x = loam_cpu_rows(p, o->in[0]);

@@ -15,9 +15,11 @@ static bool meet(loam_act *a, loam_act b)
 /* What operation o wants of its input j. */
 static loam_act wanted(const loam_graph *g, const loam_device_api *api, const loam_device *d, const loam_op *o, int j)
 {
-    if (j != 0 || (o->kind != LOAM_OP_MATMUL && o->kind != LOAM_OP_GATED))
+    if (j != 0 || (o->kind != LOAM_OP_MATMUL && o->kind != LOAM_OP_GATED && o->kind != LOAM_OP_CONV))
         return LOAM_ACT_F32;
     loam_act a = api->act(d, g->tensors[o->in[1]].dtype);
+    if (o->kind == LOAM_OP_CONV) /* convolutions of 8-bit weights are computed in f32 */
+        return a == LOAM_ACT_BF16 && o->conv.c % 2 == 0 ? a : LOAM_ACT_F32;
     if (o->kind == LOAM_OP_GATED)
         meet(&a, api->act(d, g->tensors[o->in[2]].dtype)); /* they do, or they had not been fused */
     return a;
