@@ -117,12 +117,12 @@ typedef struct loam_attend_task {
 enum {
     LOAM_ATTEND_ROWS = 96,               /* most query rows in one call */
     LOAM_ATTEND_SCRATCH = 512 * 1024,    /* bytes that attend may use, 64-byte aligned */
-    LOAM_CONV_SCRATCH = 3 * 1024 * 1024, /* bytes that conv and winograd may use, 64-byte aligned */
+    LOAM_CONV_SCRATCH = 1280 * 1024, /* bytes that conv and winograd may use, 64-byte aligned */
     /* A call is best when it has so many rows or tiles (the weights are widened or transformed once for all of them)
      * and column groups (the input is gathered or transformed once for all of them); it may have more or fewer. */
     LOAM_CONV_TASK_ROWS = 256,
     LOAM_CONV_TASK_GROUPS = 32,
-    LOAM_WINOGRAD_TASK_TILES = 64,
+    LOAM_WINOGRAD_TASK_TILES = 32,
 };
 
 typedef struct loam_kernels {

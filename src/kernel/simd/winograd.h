@@ -5,19 +5,22 @@
  * more digits; all constants but G's are exact in f32. An infinite input may come out as NaN, also in the outputs of
  * its tile that do not see it.
  *
- * Blocks: M, the 36 sums of some tiles × columns, stays in the second-level cache while all channels pass, CHANNELS at
- * a time. V is transformed once for M's columns, U on the fly from the packed weights once for M's tiles. */
+ * Blocks: M, the 36 sums of some tiles × columns, stays in the second-level cache while all channels pass, WINO_K at a
+ * time. V is transformed once for M's columns, U from the packed weights once for M's tiles, and of U only six matrices
+ * of one sliver of columns at a time, which the first-level cache holds. */
 #ifndef LOAM_KERNEL_WINOGRAD_H
 #define LOAM_KERNEL_WINOGRAD_H
 
 #include "kernel/simd/gemm_f32.h"
 
 enum {
-    WINO_TILES = LOAM_WINOGRAD_TASK_TILES,   /* of a block */
-    WINO_K = 32,                             /* channels of a block */
-    WINO_CELLS = 4096,                       /* tiles × columns of M */
-    WINO_V = WINO_TILES * WINO_K + 16,       /* from one of the 36 matrices to the next: never a power of two, or */
-    WINO_U = TILE_GROUPS * WINO_K * 16 + 16, /* the 36 stores of a transform would meet in one set of the cache */
+    WINO_TILES = LOAM_WINOGRAD_TASK_TILES, /* of a block */
+    WINO_K = 64,                           /* channels of a block */
+    WINO_CELLS = 4096,                     /* tiles × columns of M */
+    /* From one matrix to the next: never a power of two, or the stores of a transform would meet in one set of the
+     * cache. */
+    WINO_V = WINO_TILES * WINO_K + 16,
+    WINO_U = TILE_GROUPS * WINO_K * 16 + 16,
     WINO_M = WINO_CELLS + 16,
 };
 DEFINE_GEMMS(wino_tiles, WINO_K)
@@ -32,9 +35,9 @@ DEFINE_GEMMS(wino_tiles, WINO_K)
 
 typedef struct wino_scratch {
     _Alignas(64) float v[36 * WINO_V]; /* [tiles][WINO_K] each */
-    float u[36 * WINO_U];              /* [groups][WINO_K][16] each */
+    float u[6 * WINO_U];               /* [groups][WINO_K][16] each */
     float m[36 * WINO_M];              /* [tiles][columns] each */
-    float taps[9 * WINO_K * 16];
+    float taps[TILE_GROUPS][9 * WINO_K * 16];
     float patch[36 * WINO_K];
 } wino_scratch;
 _Static_assert(sizeof(wino_scratch) <= LOAM_CONV_SCRATCH, "LOAM_CONV_SCRATCH is too small");
@@ -138,27 +141,27 @@ static void wino_inputs(const loam_conv *c, const float *x, int64_t x_stride, in
     }
 }
 
-/* U of one group for channels [channel, channel + n). */
-static __attribute__((noinline)) void wino_weights(const loam_packed *w, int64_t c, int64_t g, int64_t channel,
-                                                   int64_t n, wino_scratch *s, float *u)
+static const float wino_g[6][3] = {
+    {1 / (WINO_AA * WINO_BB), 0, 0},
+    {1 / WINO_NA, WINO_A / WINO_NA, WINO_AA / WINO_NA},
+    {1 / WINO_NA, -WINO_A / WINO_NA, WINO_AA / WINO_NA},
+    {1 / WINO_NB, WINO_B / WINO_NB, WINO_BB / WINO_NB},
+    {1 / WINO_NB, -WINO_B / WINO_NB, WINO_BB / WINO_NB},
+    {0, 0, 1},
+};
+
+/* Row y of U (six matrices) of one group for n channels, from its nine taps [n][16]. */
+static __attribute__((noinline)) void wino_weights(int y, const float *const tap[9], int64_t n, float *u)
 {
-    const float *tap[9];
-    for (int i = 0; i < 9; i++)
-        tap[i] = widen(w, g, i * c + channel, n, s->taps + i * WINO_K * 16);
+    const vf g0 = vf_set1(wino_g[y][0]), g1 = vf_set1(wino_g[y][1]), g2 = vf_set1(wino_g[y][2]);
     for (int64_t i = 0; i < n * 16; i += VW) {
-        vf half[3][6];
-        for (int x = 0; x < 3; x++) {
-            vf d[3];
-            for (int y = 0; y < 3; y++)
-                d[y] = vf_load(tap[y * 3 + x] + i);
-            wino_weights_1d(d, half[x]);
-        }
-        for (int y = 0; y < 6; y++) {
-            vf row[3] = {half[0][y], half[1][y], half[2][y]}, o[6];
-            wino_weights_1d(row, o);
-            for (int x = 0; x < 6; x++)
-                vf_store(u + (y * 6 + x) * WINO_U + i, o[x]);
-        }
+        vf row[3], o[6];
+        for (int x = 0; x < 3; x++)
+            row[x] = vf_fma(g2, vf_load(tap[6 + x] + i),
+                            vf_fma(g1, vf_load(tap[3 + x] + i), vf_mul(g0, vf_load(tap[x] + i))));
+        wino_weights_1d(row, o);
+        for (int x = 0; x < 6; x++)
+            vf_store(u + x * WINO_U + i, o[x]);
     }
 }
 
@@ -203,15 +206,24 @@ static void wino_outputs(const loam_conv *c, int64_t t0, int64_t n_tiles, int64_
 }
 
 /* M += U · V for one block of channels and n_groups groups, from column `col` of M on. */
-INLINE void wino_products(wino_scratch *s, int64_t n_tiles, int n_groups, int64_t k, bool first, int64_t col,
-                          int64_t m_stride)
+INLINE void wino_products(const loam_packed *w, int64_t c, int64_t g, int n_groups, int64_t channel, int64_t k,
+                          int64_t n_tiles, wino_scratch *s, int64_t col, int64_t m_stride)
 {
     static const float zeros[SLIVER];
-    for (int i = 0; i < 36; i++) {
-        float *m = s->m + i * WINO_M + col;
-        const float *u = s->u + i * WINO_U;
-        gemm_rows(wino_tiles, WINO_K, s->v + i * WINO_V, n_tiles, u, u + WINO_K * 16, n_groups, k, first ? zeros : m,
-                  first ? 0 : m_stride, m, m_stride);
+    static const gemm_ahead nothing;
+    const float *tap[TILE_GROUPS][9];
+    for (int i = 0; i < n_groups; i++)
+        for (int j = 0; j < 9; j++)
+            tap[i][j] = widen(w, g + i, j * c + channel, k, s->taps[i] + j * WINO_K * 16);
+    for (int y = 0; y < 6; y++) {
+        for (int i = 0; i < n_groups; i++)
+            wino_weights(y, tap[i], k, s->u + i * WINO_K * 16);
+        for (int x = 0; x < 6; x++) {
+            float *m = s->m + (y * 6 + x) * WINO_M + col;
+            const float *u = s->u + x * WINO_U, *add = channel ? m : zeros;
+            gemm_rows(wino_tiles, WINO_K, s->v + (y * 6 + x) * WINO_V, n_tiles, u, u + WINO_K * 16, n_groups, k, add,
+                      channel ? m_stride : 0, m, m_stride, &nothing);
+        }
     }
 }
 
@@ -222,19 +234,16 @@ static void winograd(const loam_conv *c, const float *x, int64_t x_stride, const
     wino_scratch *s = scratch;
     for (int64_t t = 0; t < n_tiles; t += WINO_TILES) {
         int64_t nt = n_tiles - t < WINO_TILES ? n_tiles - t : WINO_TILES;
-        int64_t most = WINO_CELLS / 16 / nt, parts = (n_groups + most - 1) / most,
+        int64_t most = WINO_CELLS / 16 / nt / TILE_GROUPS * TILE_GROUPS, parts = (n_groups + most - 1) / most,
                 per_part = ((n_groups + parts - 1) / parts + TILE_GROUPS - 1) / TILE_GROUPS * TILE_GROUPS;
         for (int64_t part = 0; part < n_groups; part += per_part) {
             int64_t ng = n_groups - part < per_part ? n_groups - part : per_part, cols = w->n - (g0 + part) * 16;
             for (int64_t k = 0; k < c->c; k += WINO_K) {
                 int64_t kb = c->c - k < WINO_K ? c->c - k : WINO_K;
                 wino_inputs(c, x, x_stride, t0 + t, nt, k, kb, s);
-                for (int64_t g = 0; g < ng; g += TILE_GROUPS) {
-                    int n = ng - g < TILE_GROUPS ? 1 : TILE_GROUPS;
-                    for (int i = 0; i < n; i++)
-                        wino_weights(w, c->c, g0 + part + g + i, k, kb, s, s->u + i * WINO_K * 16);
-                    wino_products(s, nt, n, kb, k == 0, g * 16, ng * 16);
-                }
+                for (int64_t g = 0; g < ng; g += TILE_GROUPS)
+                    wino_products(w, c->c, g0 + part + g, ng - g < TILE_GROUPS ? 1 : TILE_GROUPS, k, kb, nt, s, g * 16,
+                                  ng * 16);
             }
             wino_outputs(c, t0 + t, nt, cols < ng * 16 ? cols : ng * 16, s->m, ng * 16, bias ? bias + part * 16 : NULL,
                          y + part * 16, y_stride);
