@@ -12,7 +12,6 @@
 
 enum {
     MAX_TOKENS = 4096,
-    LAYERS_AT_ONCE = 4,            /* of a net, when weights are streamed */
     BIAS_BYTES = 64 * 1024 * 1024, /* of a net */
 };
 
@@ -101,7 +100,7 @@ static loam_status write_bias(const loam_weights *w, const loam_umt5_params *p, 
     return LOAM_OK;
 }
 
-static int layer(loam_build *b, int x, const loam_umt5_params *p, int bias)
+static int layer_of(loam_build *b, int x, const loam_umt5_params *p, int bias)
 {
     loam_graph *g = b->g;
     int h = loam_build_rms_norm(b, x, "layer.0.layer_norm", p->eps);
@@ -139,7 +138,7 @@ loam_status loam_umt5_net(loam_weight_store *store, const loam_umt5_params *p, i
     int n_given = out->n_in; /* the biases follow */
     for (int i = first; i < end; i++) {
         size_t scope = loam_build_enter(&b, "encoder.block.%d", i);
-        x = layer(&b, x, p, loam_net_input(&b, out, "bias", p->n_heads * n, n));
+        x = layer_of(&b, x, p, loam_net_input(&b, out, "bias", p->n_heads * n, n));
         loam_build_leave(&b, scope);
     }
     if (end == p->n_layers)
@@ -218,18 +217,24 @@ loam_status loam_umt5_encode(loam_weight_store *store, const loam_umt5_params *p
     return encode_layers(store, p, prompts, n_prompts, 0, p->n_layers, err);
 }
 
+loam_status loam_umt5_encode_layer(const loam_device_api *api, loam_device *device, const loam_weights *w,
+                                   loam_dtype type, const loam_umt5_params *p, const loam_umt5_prompt *prompts,
+                                   int n_prompts, int64_t n_rows, int layer, loam_err *err)
+{
+    loam_weight_store *store = NULL;
+    if (layer == 0)
+        LOAM_TRY(begin(p, prompts, n_prompts, n_rows, err));
+    LOAM_TRY(loam_weight_store_new(api, device, w, type, &store, err));
+    loam_status st = encode_layers(store, p, prompts, n_prompts, layer, layer + 1, err);
+    loam_weight_store_free(store);
+    return st;
+}
+
 loam_status loam_umt5_encode_streamed(const loam_device_api *api, loam_device *device, const loam_weights *w,
                                       loam_dtype type, const loam_umt5_params *p, const loam_umt5_prompt *prompts,
                                       int n_prompts, int64_t n_rows, loam_err *err)
 {
-    LOAM_TRY(begin(p, prompts, n_prompts, n_rows, err));
-    for (int i = 0; i < p->n_layers; i += LAYERS_AT_ONCE) {
-        int end = i + LAYERS_AT_ONCE < p->n_layers ? i + LAYERS_AT_ONCE : p->n_layers;
-        loam_weight_store *store = NULL;
-        LOAM_TRY(loam_weight_store_new(api, device, w, type, &store, err));
-        loam_status st = encode_layers(store, p, prompts, n_prompts, i, end, err);
-        loam_weight_store_free(store);
-        LOAM_TRY(st);
-    }
+    for (int i = 0; i < p->n_layers; i++)
+        LOAM_TRY(loam_umt5_encode_layer(api, device, w, type, p, prompts, n_prompts, n_rows, i, err));
     return LOAM_OK;
 }

@@ -31,12 +31,17 @@ typedef struct loam_umt5_prompt {
 LOAM_CHECK_RESULT loam_status loam_umt5_encode(loam_weight_store *store, const loam_umt5_params *p,
                                                const loam_umt5_prompt *prompts, int n_prompts, int64_t n_rows,
                                                loam_err *err);
-/* The same, with a few layers' weights at a time in memory: the whole encoder, larger than Wan's transformer, is needed
+/* The same, with one layer's weights at a time in memory: the whole encoder, larger than Wan's transformer, is needed
  * once a prompt. type as for loam_weight_store_new. Adapters are not applied. */
 LOAM_CHECK_RESULT loam_status loam_umt5_encode_streamed(const loam_device_api *api, loam_device *device,
                                                         const loam_weights *w, loam_dtype type,
                                                         const loam_umt5_params *p, const loam_umt5_prompt *prompts,
                                                         int n_prompts, int64_t n_rows, loam_err *err);
+/* One layer of it; for callers that look up between layers: 0 to n_layers - 1, one after another. */
+LOAM_CHECK_RESULT loam_status loam_umt5_encode_layer(const loam_device_api *api, loam_device *device,
+                                                     const loam_weights *w, loam_dtype type, const loam_umt5_params *p,
+                                                     const loam_umt5_prompt *prompts, int n_prompts, int64_t n_rows,
+                                                     int layer, loam_err *err);
 
 /* T5's bucket of a key that stands `distance` behind the query (negative: in front). */
 int64_t loam_umt5_bucket(int64_t distance, int64_t n_buckets, int64_t max_distance);

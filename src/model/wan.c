@@ -303,6 +303,8 @@ static loam_status run_once(loam_net *net, const float *in, size_t n_in, float *
 loam_status loam_wan_text(loam_weight_store *store, const loam_wan_params *p, int64_t n, int64_t n_text,
                           const float *text, float *out, loam_err *err)
 {
+    if (n < 1 || n_text < 1)
+        LOAM_FAIL(err, INVALID, "%lld texts of %lld rows", (long long)n, (long long)n_text);
     const int64_t rows = distinct_rows(text, n, n_text, p->text_width), width = 2 * p->width;
     loam_status st;
     loam_net net;
