@@ -34,7 +34,7 @@ static const char folder[] = "tests/golden/picture";
 
 static char *golden(const char *name, size_t *n)
 {
-    char path[512];
+    char path[1024];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     return read_root_file(path, n);
 }

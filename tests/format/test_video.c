@@ -70,7 +70,7 @@ static void need(loam_video_codec codec)
 {
     loam_err err = LOAM_ERR_INIT;
     if (!loam_video_can_write(codec, &err)) {
-        print_message("%s\n", err.msg);
+        print_message("# %s\n", err.msg);
         skip();
     }
 }

@@ -57,7 +57,7 @@ const char *tool_folder(void)
 
 const char *tool_path(const char *name)
 {
-    static char path[128];
+    static char path[512];
     snprintf(path, sizeof path, "%s/%s", tool_folder(), name);
     return path;
 }
