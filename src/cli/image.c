@@ -1,74 +1,13 @@
 /* loam image: a sentence to a picture. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/interrupt.h"
+#include "cli/making.h"
 #include "cli/options.h"
 #include "cli/verbs.h"
 #include "service/images.h"
-
-typedef struct view {
-    bool terminal;
-    double began_s, shown_s;
-    char stage[16];
-    int shown;
-} view;
-
-static bool cancelled(void *ctx)
-{
-    (void)ctx;
-    return loam_interrupt_raised();
-}
-
-static void show_time(char *out, size_t size, double s)
-{
-    if (s < 60)
-        snprintf(out, size, "%.0f s", s);
-    else
-        snprintf(out, size, "%d:%02d", (int)(s / 60), (int)s % 60);
-}
-
-/* A bar on a terminal; in a log a line at each quarter of a stage. */
-static void progress(void *ctx, const char *stage, int step, int n_steps)
-{
-    enum { WIDTH = 24 };
-    view *v = ctx;
-    double now = loam_clock_s();
-    if (strcmp(stage, v->stage) != 0) {
-        snprintf(v->stage, sizeof v->stage, "%s", stage);
-        v->began_s = now;
-        v->shown = -1;
-    }
-    double per = step > 0 ? (now - v->began_s) / step : 0;
-    char left[32] = "";
-    if (per > 0 && step < n_steps) {
-        char t[24];
-        show_time(t, sizeof t, per * (n_steps - step));
-        snprintf(left, sizeof left, "  %.2f s each  %s left", per, t);
-    }
-    if (v->terminal) {
-        int full = n_steps > 0 ? WIDTH * step / n_steps : 0;
-        char bar[WIDTH + 1];
-        for (int i = 0; i < WIDTH; i++)
-            bar[i] = i < full ? '#' : '.';
-        bar[WIDTH] = '\0';
-        fprintf(stderr, "\r%-7s [%s] %d/%d%s\x1b[K", stage, bar, step, n_steps, left);
-    } else if (n_steps > 0 && (v->shown < 0 || step == n_steps || step * 4 / n_steps > v->shown)) {
-        fprintf(stderr, "%s %d/%d%s\n", stage, step, n_steps, left);
-        v->shown = step * 4 / n_steps;
-    }
-}
-
-static int fail(const loam_err *err)
-{
-    fprintf(stderr, "loam: %s\n", err->msg);
-    return err->code == LOAM_STATUS_CANCELLED ? LOAM_EXIT_INTERRUPTED : LOAM_EXIT_FAILURE;
-}
 
 int loam_verb_image(int argc, char **argv)
 {
@@ -133,7 +72,8 @@ int loam_verb_image(int argc, char **argv)
     if (code >= 0)
         return code;
     loam_err err = {0};
-    view v = {.terminal = isatty(STDERR_FILENO)};
+    loam_making view;
+    loam_making_begin(&view);
     r.prompt = args[0];
     r.width = width;
     r.height = height;
@@ -156,12 +96,12 @@ int loam_verb_image(int argc, char **argv)
     loam_images *service = NULL;
     o.model = model;
     if (loam_images_open(&o, &service, &err) != LOAM_OK)
-        return fail(&err);
+        return loam_making_failed(&err);
     loam_images_made made = {0};
     double t0 = loam_clock_s();
-    loam_status st = loam_images_make(service, &r, &(loam_images_watch){&v, cancelled, progress, NULL, 0}, &made, &err);
-    if (v.terminal)
-        fprintf(stderr, "\r\x1b[K");
+    const loam_images_watch watch = loam_making_watch(&view);
+    loam_status st = loam_images_make(service, &r, &watch, &made, &err);
+    loam_making_end(&view);
     for (int i = 0; st == LOAM_OK && i < made.n; i++) {
         char path[1024];
         loam_images_numbered(path, sizeof path, out, made.n, i);
@@ -175,5 +115,5 @@ int loam_verb_image(int argc, char **argv)
                 made.steps_s, made.decode_s);
     loam_images_made_free(&made);
     loam_images_close(service);
-    return st == LOAM_OK ? LOAM_EXIT_OK : fail(&err);
+    return st == LOAM_OK ? LOAM_EXIT_OK : loam_making_failed(&err);
 }

@@ -14,6 +14,7 @@ typedef struct loam_verb {
 int loam_verb_serve(int argc, char **argv);
 int loam_verb_chat(int argc, char **argv);
 int loam_verb_image(int argc, char **argv);
+int loam_verb_video(int argc, char **argv);
 int loam_verb_model(int argc, char **argv);
 int loam_verb_bench(int argc, char **argv);
 int loam_verb_plan(int argc, char **argv);

@@ -110,7 +110,7 @@ static loam_status open_parts(loam_image_model *m, loam_err *err)
     return read_levels(m, err);
 }
 
-static loam_status type_of(const char *name, loam_dtype *out, loam_err *err)
+loam_status loam_image_type_of(const char *name, loam_dtype *out, loam_err *err)
 {
     *out = LOAM_DTYPE_COUNT;
     for (loam_dtype t = 0; name && t < LOAM_DTYPE_COUNT; t++)
@@ -124,7 +124,7 @@ static loam_status type_of(const char *name, loam_dtype *out, loam_err *err)
 loam_status loam_image_model_open(const char *path, const loam_image_options *o, loam_image_model **out, loam_err *err)
 {
     loam_dtype type;
-    LOAM_TRY(type_of(o->type, &type, err));
+    LOAM_TRY(loam_image_type_of(o->type, &type, err));
     loam_image_model *m = calloc(1, sizeof *m);
     if (!m)
         LOAM_FAIL(err, NO_MEMORY, "no memory for a model");
@@ -134,6 +134,8 @@ loam_status loam_image_model_open(const char *path, const loam_image_options *o,
         st = loam_weights_add(m->weights, o->vae, "vae", err);
     if (st == LOAM_OK && o->taesd)
         st = loam_weights_add(m->weights, o->taesd, "taesd", err);
+    if (st == LOAM_OK && o->motion)
+        st = loam_weights_add(m->weights, o->motion, "motion", err);
     if (st == LOAM_OK) {
         m->family = loam_weights_get_family(m->weights);
         if (m->family != LOAM_WEIGHTS_SD15 && m->family != LOAM_WEIGHTS_SDXL) {
@@ -285,7 +287,7 @@ static loam_status settle(const loam_image_model *m, loam_image_request *r, loam
     return LOAM_OK;
 }
 
-static loam_status use_loras(loam_image_model *m, const loam_image_request *r, loam_err *err)
+loam_status loam_image_use_loras(loam_image_model *m, const loam_image_request *r, loam_err *err)
 {
     size_t bytes = 1;
     for (int i = 0; i < r->n_loras; i++)
@@ -602,7 +604,7 @@ static loam_status generate(loam_image_model *m, const loam_image_request *r, co
     int tile = 0;
     size_t bytes;
     loam_image_tell(watch, "text", 0, 1);
-    LOAM_TRY(use_loras(m, r, err));
+    LOAM_TRY(loam_image_use_loras(m, r, err));
     LOAM_TRY(loam_image_encode_text(m, r, r->width, r->height, text, err));
     LOAM_TRY(plan(m, r, r->width, r->height, text->n_rows, &tile, &bytes, err));
     out->text_s = loam_clock_s() - t0;

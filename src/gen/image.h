@@ -14,10 +14,11 @@
 typedef struct loam_image_model loam_image_model;
 
 typedef struct loam_image_options {
-    int n_threads;     /* 0: one per processor */
-    const char *type;  /* of the weights in memory: "f16", "q8_0", …; NULL: as in the file */
-    const char *vae;   /* a file that replaces the model's VAE, or NULL */
-    const char *taesd; /* TAESD's decoder for previews and quick pictures, or NULL */
+    int n_threads;      /* 0: one per processor */
+    const char *type;   /* of the weights in memory: "f16", "q8_0", …; NULL: as in the file */
+    const char *vae;    /* a file that replaces the model's VAE, or NULL */
+    const char *taesd;  /* TAESD's decoder for previews and quick pictures, or NULL */
+    const char *motion; /* AnimateDiff's motion modules, for clips (gen/video.h), or NULL */
 } loam_image_options;
 
 typedef struct loam_image_info {

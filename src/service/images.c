@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* asprintf */
 #include "service/images.h"
 
 #include <math.h>
@@ -8,12 +7,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "format/generation_text.h"
-#include "gen/image.h"
-#include "text/prompt.h"
-
-enum { MAX_LORAS = 16, MAX_SIGMAS = 1000 };
+#include "service/images_int.h"
 
 struct loam_images {
     loam_image_model *model;
@@ -79,89 +74,16 @@ const loam_images_info *loam_images_get_info(const loam_images *s)
 
 typedef struct ready {
     loam_image_request r;
-    loam_buf prompt;
-    loam_image_lora loras[MAX_LORAS];
-    char *lora_paths[MAX_LORAS];
-    int n_loras;
-    double sigmas[MAX_SIGMAS];
+    loam_images_words words;
     loam_image_rgb start;
     uint8_t *mask;
 } ready;
 
 static void ready_deinit(ready *y)
 {
-    loam_buf_deinit(&y->prompt);
-    for (int i = 0; i < y->n_loras; i++)
-        free(y->lora_paths[i]);
+    loam_images_words_deinit(&y->words);
     free(y->start.pixels);
     free(y->mask);
-}
-
-static loam_status add_lora(const loam_images *s, ready *y, const char *name, float strength, bool is_path,
-                            loam_err *err)
-{
-    if (y->n_loras == MAX_LORAS)
-        LOAM_FAIL(err, INVALID, "more than %d adapters at once", MAX_LORAS);
-    bool ending = strlen(name) > 12 && strcmp(name + strlen(name) - 12, ".safetensors") == 0;
-    if (!is_path && s->lora_folder && (strchr(name, '/') || strstr(name, "..")))
-        LOAM_FAIL(err, INVALID, "the adapter '%s': a name in a prompt may not be a path", name);
-    char *path = NULL;
-    int n = is_path || !s->lora_folder ? asprintf(&path, "%s%s", name,
-                                                  ending    ? ""
-                                                  : is_path ? ""
-                                                            : ".safetensors")
-                                       : asprintf(&path, "%s/%s%s", s->lora_folder, name, ending ? "" : ".safetensors");
-    if (n < 0)
-        LOAM_FAIL(err, NO_MEMORY, "no memory for an adapter");
-    y->lora_paths[y->n_loras] = path;
-    y->loras[y->n_loras++] = (loam_image_lora){path, strength};
-    return LOAM_OK;
-}
-
-/* "file" or "file:strength". */
-static loam_status add_lora_word(const loam_images *s, ready *y, const char *word, loam_err *err)
-{
-    const char *colon = strrchr(word, ':');
-    char *end = NULL;
-    float strength = colon ? strtof(colon + 1, &end) : 1;
-    if (!colon || end == colon + 1 || *end)
-        return add_lora(s, y, word, 1, true, err);
-    if (!isfinite(strength))
-        LOAM_FAIL(err, INVALID, "the strength of the adapter '%s' is no number", word);
-    char *path = strndup(word, (size_t)(colon - word));
-    if (!path)
-        LOAM_FAIL(err, NO_MEMORY, "no memory for an adapter");
-    loam_status st = add_lora(s, y, path, strength, true, err);
-    free(path);
-    return st;
-}
-
-static loam_status read_prompt(const loam_images *s, ready *y, const char *prompt, loam_err *err)
-{
-    loam_prompt_loras found = {0};
-    loam_status st = loam_prompt_extract(prompt, strlen(prompt), &y->prompt, &found, err);
-    for (size_t i = 0; st == LOAM_OK && i < found.n; i++)
-        st = add_lora(s, y, found.at[i].name, found.at[i].weight, false, err);
-    loam_prompt_loras_deinit(&found);
-    return st;
-}
-
-static loam_status read_sigmas(ready *y, const char *list, loam_err *err)
-{
-    int n = 0;
-    for (const char *p = list; *p;) {
-        char *end;
-        double v = strtod(p, &end);
-        if (end == p || !isfinite(v) || (*end && *end != ','))
-            LOAM_FAIL(err, INVALID, "the noise levels '%s': numbers with commas between them are wanted", list);
-        if (n == MAX_SIGMAS)
-            LOAM_FAIL(err, INVALID, "more than %d noise levels", MAX_SIGMAS);
-        y->sigmas[n++] = v;
-        p = *end ? end + 1 : end;
-    }
-    y->r.sigmas = y->sigmas;
-    y->r.n_sigmas = n;
-    return LOAM_OK;
 }
 
 /* RGB over black, of the size asked for; *out.pixels is owned. */
@@ -233,13 +155,10 @@ static loam_status read_start(loam_images *s, const loam_images_request *r, read
 
 static loam_status prepare(loam_images *s, const loam_images_request *r, ready *y, loam_err *err)
 {
-    loam_image_request d = loam_image_defaults();
-    *y = (ready){.r = d};
-    loam_buf_init(&y->prompt, LOAM_PROMPT_MAX_TEXT);
-    LOAM_TRY(read_prompt(s, y, r->prompt ? r->prompt : "", err));
-    for (int i = 0; i < r->n_loras; i++)
-        LOAM_TRY(add_lora_word(s, y, r->loras[i], err));
-    y->r.prompt = loam_buf_text(&y->prompt);
+    *y = (ready){.r = loam_image_defaults()};
+    LOAM_TRY(loam_images_words_read(&y->words, s->lora_folder, r->prompt, r->loras, r->n_loras, r->sampler, r->schedule,
+                                    r->sigmas, r->rng, err));
+    y->r.prompt = loam_buf_text(&y->words.prompt);
     y->r.negative = r->negative;
     y->r.width = r->width;
     y->r.height = r->height;
@@ -254,20 +173,13 @@ static loam_status prepare(loam_images *s, const loam_images_request *r, ready *
     y->r.hires_steps = r->hires_steps;
     y->r.tile = r->tile;
     y->r.quick_decode = r->quick_decode;
-    y->r.loras = y->loras;
-    y->r.n_loras = y->n_loras;
-    if (r->rng && strcmp(r->rng, "cuda") == 0)
-        y->r.noise_cuda = true;
-    else if (r->rng && strcmp(r->rng, "cpu") != 0)
-        LOAM_FAIL(err, INVALID, "the noise '%s': 'cpu' or 'cuda' is wanted", r->rng);
-    loam_schedule with = LOAM_SCHEDULE_AUTO; /* "DPM++ 2M Karras" names both */
-    if (r->sampler)
-        LOAM_TRY(loam_diffuse_sampler_parse(r->sampler, &y->r.sampler, &with, err));
-    y->r.schedule = with;
-    if (r->schedule)
-        LOAM_TRY(loam_schedule_parse(r->schedule, &y->r.schedule, err));
-    if (r->sigmas)
-        LOAM_TRY(read_sigmas(y, r->sigmas, err));
+    y->r.loras = y->words.loras;
+    y->r.n_loras = y->words.n_loras;
+    y->r.noise_cuda = y->words.noise_cuda;
+    y->r.sampler = y->words.sampler;
+    y->r.schedule = y->words.schedule;
+    y->r.sigmas = y->words.sigmas;
+    y->r.n_sigmas = y->words.n_sigmas;
     return read_start(s, r, y, err);
 }
 
@@ -338,52 +250,16 @@ static loam_status describe(const loam_images *s, const loam_images_request *r, 
     return st;
 }
 
-static loam_status to_picture(const loam_image_rgb *rgb, loam_picture **out, loam_err *err)
-{
-    LOAM_TRY(loam_picture_new(rgb->width, rgb->height, 3, out, err));
-    memcpy((*out)->pixels, rgb->pixels, loam_picture_bytes(*out));
-    return LOAM_OK;
-}
-
-typedef struct relay {
-    const loam_images_watch *watch;
-} relay;
-
-static bool relay_cancelled(void *ctx)
-{
-    const loam_images_watch *w = ((relay *)ctx)->watch;
-    return w->cancelled && w->cancelled(w->ctx);
-}
-
-static void relay_progress(void *ctx, const char *stage, int step, int n_steps)
-{
-    const loam_images_watch *w = ((relay *)ctx)->watch;
-    if (w->progress)
-        w->progress(w->ctx, stage, step, n_steps);
-}
-
-static void relay_preview(void *ctx, const loam_image_rgb *rgb, int index, int step)
-{
-    const loam_images_watch *w = ((relay *)ctx)->watch;
-    loam_picture p = {rgb->width, rgb->height, 3, rgb->pixels};
-    w->preview(w->ctx, &p, index, step);
-}
-
 loam_status loam_images_make(loam_images *s, const loam_images_request *r, const loam_images_watch *watch,
                              loam_images_made *made, loam_err *err)
 {
     ready y;
     loam_image_result result = {0};
     *made = (loam_images_made){0};
-    relay pass_on = {watch};
-    loam_image_watch w = {&pass_on, relay_cancelled, relay_progress, NULL, 0};
-    if (watch && watch->preview) {
-        w.preview = relay_preview;
-        w.preview_every = watch->preview_every;
-    }
+    loam_images_relay relay;
     loam_status st = prepare(s, r, &y, err);
     if (st == LOAM_OK)
-        st = loam_image_generate(s->model, &y.r, watch ? &w : NULL, &result, err);
+        st = loam_image_generate(s->model, &y.r, loam_images_relay_begin(&relay, watch), &result, err);
     if (st == LOAM_OK) {
         made->pictures = calloc((size_t)result.n, sizeof(loam_picture *));
         made->parameters = calloc((size_t)result.n, sizeof(char *));
@@ -397,7 +273,7 @@ loam_status loam_images_make(loam_images *s, const loam_images_request *r, const
         }
     }
     for (int i = 0; st == LOAM_OK && i < made->n; i++) {
-        st = to_picture(&result.pictures[i], &made->pictures[i], err);
+        st = loam_images_picture_of(&result.pictures[i], &made->pictures[i], err);
         if (st == LOAM_OK)
             st = describe(s, r, &y.r, i, made->width, made->height, &made->parameters[i], err);
     }
