@@ -10,7 +10,8 @@
 
 enum { MAX_FRAMES = 1025 };
 
-loam_status loam_video_model_open(const char *path, const loam_video_model_options *o, loam_video_model **out, loam_err *err)
+loam_status loam_video_model_open(const char *path, const loam_video_model_options *o, loam_video_model **out,
+                                  loam_err *err)
 {
     loam_dtype type;
     LOAM_TRY(loam_image_type_of(o->type, &type, err));
@@ -210,7 +211,7 @@ loam_status loam_video_generate(loam_video_model *m, const loam_video_request *r
     size_t bytes;
     *out = (loam_video_result){0};
     LOAM_TRY(settle(m, &r, err));
-    loam_video_work k = {.r = &r, .watch = watch, .guided = r.guidance != 1.0f};
+    loam_video_work k = {.r = &r, .watch = watch, .guided = loam_video_is_guided(m, r.guidance)};
     k.h = r.height / (m->wan ? 8 : m->info.multiple);
     k.w = r.width / (m->wan ? 8 : m->info.multiple);
     k.f = m->wan ? (r.frames - 1) / m->info.frame_unit + 1 : r.frames;

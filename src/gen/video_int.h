@@ -51,9 +51,16 @@ typedef struct loam_video_work {
     loam_image_text prompt;
 } loam_video_work;
 
+/* Whether each step evaluates the model with and without the prompt: not up to a guidance of 1, nor with models that
+ * take the guidance as an input (LCM). */
+static inline bool loam_video_is_guided(const loam_video_model *m, float guidance)
+{
+    return guidance > 1.0f && !(m->pictures && m->pictures->unet.guidance);
+}
+
 /* Stable Diffusion with motion modules: video_motion.c. */
-LOAM_CHECK_RESULT loam_status loam_video_motion_open(const char *path, const loam_video_model_options *o, loam_video_model *m,
-                                                     loam_err *err);
+LOAM_CHECK_RESULT loam_status loam_video_motion_open(const char *path, const loam_video_model_options *o,
+                                                     loam_video_model *m, loam_err *err);
 LOAM_CHECK_RESULT loam_status loam_video_motion_plan(loam_video_model *m, const loam_video_request *r, size_t *bytes,
                                                      loam_err *err);
 LOAM_CHECK_RESULT loam_status loam_video_motion_begin(loam_video_model *m, loam_video_work *k, loam_err *err);

@@ -4,7 +4,8 @@
 
 #include "gen/video_int.h"
 
-loam_status loam_video_motion_open(const char *path, const loam_video_model_options *o, loam_video_model *m, loam_err *err)
+loam_status loam_video_motion_open(const char *path, const loam_video_model_options *o, loam_video_model *m,
+                                   loam_err *err)
 {
     loam_image_options io = {
         .n_threads = o->n_threads, .type = o->type, .vae = o->vae, .taesd = o->quick, .motion = o->motion};
@@ -46,7 +47,7 @@ static loam_status want_net(loam_video_model *m, int64_t n, int64_t f, int64_t h
 loam_status loam_video_motion_plan(loam_video_model *m, const loam_video_request *r, size_t *bytes, loam_err *err)
 {
     int64_t unit = m->info.multiple, h = r->height / unit, w = r->width / unit;
-    LOAM_TRY(want_net(m, r->guidance != 1.0f ? 2 : 1, r->frames, h, w, LOAM_PROMPT_CHUNK, err));
+    LOAM_TRY(want_net(m, loam_video_is_guided(m, r->guidance) ? 2 : 1, r->frames, h, w, LOAM_PROMPT_CHUNK, err));
     *bytes = loam_net_bytes(&m->motion_net);
     return LOAM_OK;
 }

@@ -105,7 +105,8 @@ static loam_status want_net(loam_video_wan *w, int64_t n, int64_t f, int64_t h, 
 
 loam_status loam_video_wan_plan(loam_video_model *m, const loam_video_request *r, size_t *bytes, loam_err *err)
 {
-    LOAM_TRY(want_net(m->wan, r->guidance != 1.0f ? 2 : 1, (r->frames - 1) / 4 + 1, r->height / 8, r->width / 8, err));
+    LOAM_TRY(want_net(m->wan, loam_video_is_guided(m, r->guidance) ? 2 : 1, (r->frames - 1) / 4 + 1, r->height / 8,
+                      r->width / 8, err));
     *bytes = loam_net_bytes(&m->wan->net.net);
     return LOAM_OK;
 }
