@@ -3,41 +3,40 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* The number in a file of one line, or SIZE_MAX ("max", no such file). */
-static size_t number_in(const char *path)
+/* The number behind `key` at the start of a line of a file ("": the first line), or SIZE_MAX: no such file or line,
+ * or no number ("max"). */
+static size_t number_in(const char *path, const char *key)
 {
+    char line[128];
+    size_t found = SIZE_MAX, n = strlen(key);
     FILE *f = fopen(path, "r");
-    unsigned long long v;
-    bool found = f && fscanf(f, "%llu", &v) == 1;
+    while (f && found == SIZE_MAX && fgets(line, sizeof line, f)) {
+        char *end;
+        unsigned long long v = strncmp(line, key, n) == 0 ? strtoull(line + n, &end, 10) : 0;
+        if (strncmp(line, key, n) == 0 && end != line + n && v < SIZE_MAX)
+            found = (size_t)v;
+    }
     if (f)
         fclose(f);
-    return found && v < SIZE_MAX ? (size_t)v : SIZE_MAX;
+    return found;
 }
 
 size_t loam_memory_available(void)
 {
-    char line[128];
-    size_t have = SIZE_MAX;
-    unsigned long long kib;
-    FILE *f = fopen("/proc/meminfo", "r");
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
-            have = (size_t)kib * 1024;
-    if (f)
-        fclose(f);
-    size_t cache = 0; /* pages of files, weights too, give way */
-    f = fopen("/sys/fs/cgroup/memory.stat", "r");
-    unsigned long long v;
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "inactive_file %llu", &v) == 1 || sscanf(line, "active_file %llu", &v) == 1)
-            cache += (size_t)v;
-    if (f)
-        fclose(f);
-    size_t limit = number_in("/sys/fs/cgroup/memory.max"), used = number_in("/sys/fs/cgroup/memory.current");
+    size_t kib = number_in("/proc/meminfo", "MemAvailable:");
+    size_t have = kib < SIZE_MAX / 1024 ? kib * 1024 : SIZE_MAX;
+    size_t limit = number_in("/sys/fs/cgroup/memory.max", ""), used = number_in("/sys/fs/cgroup/memory.current", "");
     if (limit != SIZE_MAX && used != SIZE_MAX) {
-        used -= cache < used ? cache : used;
+        /* pages of files, weights too, give way */
+        static const char *const kinds[] = {"inactive_file ", "active_file "};
+        for (int i = 0; i < 2; i++) {
+            size_t cache = number_in("/sys/fs/cgroup/memory.stat", kinds[i]);
+            if (cache != SIZE_MAX)
+                used -= cache < used ? cache : used;
+        }
         size_t left = limit > used ? limit - used : 0;
         have = left < have ? left : have;
     }

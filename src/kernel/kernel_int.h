@@ -4,7 +4,8 @@
 
 #include "kernel/ops.h"
 
-extern const loam_kernels loam_kernels_ref, loam_kernels_avx2, loam_kernels_avx512, loam_kernels_avx512_bf16, loam_kernels_avx512_amx;
+extern const loam_kernels loam_kernels_ref, loam_kernels_avx2, loam_kernels_avx512, loam_kernels_avx512_bf16,
+    loam_kernels_avx512_amx;
 
 /* One block of 32 × 16 columns taken apart: q[k][column] after the code book, before the zero point is subtracted;
  * scale and min per half of the block (equal halves when the type has one scale a block). */

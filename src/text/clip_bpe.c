@@ -398,7 +398,11 @@ static bool to_lower(const char *s, size_t n, loam_buf *out)
 
 static loam_status encode_plain(encoding *c, const char *s, size_t n, loam_buf *lower, loam_err *err)
 {
-    if (!to_lower(s, n, lower))
+    loam_buf composed;
+    loam_buf_init(&composed, 3 * LOAM_CLIP_BPE_MAX_TEXT);
+    bool fits = loam_unicode_nfc(s, n, &composed) && to_lower(loam_buf_text(&composed), composed.len, lower);
+    loam_buf_deinit(&composed);
+    if (!fits)
         LOAM_FAIL(err, NO_MEMORY, "no memory to tokenize a text of %zu bytes", n);
     const char *text = loam_buf_text(lower);
     for (size_t i = 0; i < lower->len;) {

@@ -1,5 +1,5 @@
-/* CLIP's tokenizer (Radford et al. 2021): lower case, words by CLIP's own pattern, byte-level BPE whose words end in
- * "</w>". The ids are those of Hugging Face's CLIPTokenizer, which diffusers uses, for text in Unicode's form NFC.
+/* CLIP's tokenizer (Radford et al. 2021): Unicode's form NFC, lower case, words by CLIP's own pattern, byte-level BPE
+ * whose words end in "</w>". The ids are those of Hugging Face's CLIPTokenizer, which diffusers uses.
  * Single-file checkpoints carry no vocabulary, so the one that all CLIP models share is part of the program
  * (data/clip_merges.py). Immutable after loading: any number of threads may use one at once. */
 #ifndef LOAM_TEXT_CLIP_BPE_H

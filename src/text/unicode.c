@@ -2,6 +2,7 @@
  * is ASCII and the pre-tokenizers ask several times per character. */
 #include "text/unicode.h"
 
+#include <stdlib.h>
 #include <utf8proc.h>
 
 const uint8_t loam_unicode_ascii[128] = {
@@ -60,4 +61,39 @@ uint8_t loam_unicode_class(uint32_t cp)
     default:
         return is_space(cp) ? LOAM_CP_SPACE : 0;
     }
+}
+
+/* Below U+0300 nothing combines, and only what follows can. */
+static bool is_plain(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)s[i] >= 0xCC)
+            return false;
+    return true;
+}
+
+bool loam_unicode_nfc(const char *s, size_t n, loam_buf *out)
+{
+    if (is_plain(s, n))
+        return loam_buf_add(out, s, n);
+    for (size_t i = 0; i < n && !out->failed;) {
+        size_t from = i, len;
+        uint32_t cp = 0;
+        for (; i < n; i += len) {
+            len = loam_utf8_next(s + i, n - i, &cp);
+            if (cp == LOAM_UTF8_INVALID)
+                break;
+        }
+        utf8proc_uint8_t *composed = NULL;
+        if (i > from) {
+            utf8proc_ssize_t got = utf8proc_map((const utf8proc_uint8_t *)s + from, (utf8proc_ssize_t)(i - from),
+                                                &composed, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+            out->failed |= got < 0;
+            loam_buf_add(out, got < 0 ? "" : (const char *)composed, got < 0 ? 0 : (size_t)got);
+            free(composed);
+        }
+        if (i < n)
+            loam_buf_char(out, s[i++]);
+    }
+    return !out->failed;
 }

@@ -3,8 +3,10 @@
 #define LOAM_TEXT_UNICODE_H
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "text/utf8.h"
 
 enum {
@@ -22,6 +24,9 @@ extern const uint8_t loam_unicode_ascii[128];
 
 /* The bits of any code point. Unassigned ones and controls have none; LOAM_UTF8_INVALID counts as a symbol. */
 uint8_t loam_unicode_class(uint32_t cp);
+
+/* Appends s[0..n) in Unicode's form NFC; bytes that are not UTF-8 stay as they are. False when it did not fit. */
+bool loam_unicode_nfc(const char *s, size_t n, loam_buf *out);
 
 /* One character of a text: its code point, bits and length. len is 0 (and the bits are none) at the end. */
 typedef struct loam_char {

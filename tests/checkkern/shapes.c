@@ -47,7 +47,10 @@ static void check_matmul(const loam_kernels *ks, loam_dtype t, int64_t n, int64_
     loam_packed w;
     char what[160], detail[200] = "";
     snprintf(what, sizeof what, "%s%s matmul %s n=%lld k=%lld m=%lld", loam_cpu_level_name(ks->level),
-             ks->amx ? "+amx" : ks->bf16_dot ? "+bf16" : "", loam_dtype_name(t), (long long)n, (long long)k, (long long)m);
+             ks->amx        ? "+amx"
+             : ks->bf16_dot ? "+bf16"
+                            : "",
+             loam_dtype_name(t), (long long)n, (long long)k, (long long)m);
     if (!loam_packed_init(&w, t, n, k)) {
         report(what, 1, "loam_packed_init refused it");
         return;
