@@ -41,7 +41,7 @@ static void shape(const loam_weights *w, const char *side, int i, const char *le
     out->columns[i] = v && v->n_dims >= 2 ? v->shape[1] : 0;
 }
 
-static void read_layers(const loam_weights *w, const char *side, layers *out)
+static loam_status read_layers(const loam_weights *w, const char *side, layers *out, loam_err *err)
 {
     *out = (layers){0};
     for (int i = 0; i < MAX_LAYERS; i++)
@@ -59,10 +59,14 @@ static void read_layers(const loam_weights *w, const char *side, layers *out)
             out->kind[i] = LAYER_CONV;
             out->bias[i] = there(w, side, i, "bias");
             shape(w, side, i, "weight", out);
-        } else {
+        } else if (i == 0 || before == LAYER_MEMORY || before == LAYER_CONV) {
             out->kind[i] = i == 0 ? LAYER_CLAMP : before == LAYER_MEMORY ? LAYER_UP : LAYER_RELU;
+        } else {
+            LOAM_FAIL(err, CORRUPT, "%s: the weights of layer %d of the TAEHV's %s are missing", loam_weights_path(w),
+                      i, side);
         }
     }
+    return LOAM_OK;
 }
 
 bool loam_taehv_is(const loam_weights *w)
@@ -74,7 +78,7 @@ loam_status loam_taehv_read(const loam_weights *w, loam_taehv_params *out, loam_
 {
     layers l;
     loam_taehv_params p = {.factor = 1, .factor_t = 1, .has_encoder = loam_weights_has(w, "taehv.encoder.")};
-    read_layers(w, "decoder", &l);
+    LOAM_TRY(read_layers(w, "decoder", &l, err));
     if (l.n < 2 || l.kind[0] != LAYER_CLAMP || l.kind[1] != LAYER_CONV || l.kind[l.n - 1] != LAYER_CONV)
         LOAM_FAIL(err, CORRUPT, "%s: the decoder of the TAEHV is missing or incomplete", loam_weights_path(w));
     p.latent = l.columns[1];
@@ -140,7 +144,7 @@ static loam_map side(loam_build *b, loam_net *net, const layers *l, loam_map x, 
                 x = x.f % n ? x : loam_frames_fold(b, x, n); /* misshapen weights are found below */
             int64_t rows = encoder ? x.c / n : x.c * n;
             x.id = loam_build_linear(b, x.id, "conv", rows, LOAM_BIAS_NONE);
-            x.c = rows;
+            x.c = x.id < 0 ? 1 : loam_graph_columns(b->g, x.id);
             if (!encoder)
                 x = loam_frames_unfold(b, x, n);
             halve = encoder;
@@ -167,7 +171,7 @@ loam_status loam_taehv_begin(loam_taehv *v, loam_weight_store *store, const loam
                   (long long)f, (long long)w, (long long)h, MAX_SIDE);
     if (encoder && !p->has_encoder)
         LOAM_FAIL(err, UNSUPPORTED, "the TAEHV has no encoder");
-    read_layers(loam_weight_store_weights(store), encoder ? "encoder" : "decoder", &l);
+    LOAM_TRY(read_layers(loam_weight_store_weights(store), encoder ? "encoder" : "decoder", &l, err));
     LOAM_TRY(loam_build_begin(&b, store, err));
     loam_net *net = &v->net;
     loam_build_enter(&b, "taehv.%s", encoder ? "encoder" : "decoder");
@@ -184,7 +188,10 @@ loam_status loam_taehv_begin(loam_taehv *v, loam_weight_store *store, const loam
     if (!encoder)
         want.h *= p->factor, want.w *= p->factor;
     loam_status st;
-    if (x.id >= 0 && (x.f != want.f || x.h != want.h || x.w != want.w || x.c != want.c))
+    if (net->n_in == LOAM_NET_MAX_ENDS)
+        st = loam_err_set(err, LOAM_STATUS_UNSUPPORTED, __FILE__, __LINE__, "the TAEHV has more than %d memory blocks",
+                          LOAM_NET_MAX_ENDS - 2);
+    else if (x.id >= 0 && (x.f != want.f || x.h != want.h || x.w != want.w || x.c != want.c))
         st = loam_err_set(err, LOAM_STATUS_CORRUPT, __FILE__, __LINE__,
                           "the TAEHV's %s makes %lld frames of %lld x %lld with %lld channels of one latent frame",
                           encoder ? "encoder" : "decoder", (long long)x.f, (long long)x.w, (long long)x.h,

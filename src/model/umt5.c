@@ -25,13 +25,10 @@ static const loam_weight_view *find(const loam_weights *w, const char *part, int
     return loam_weights_find(w, name);
 }
 
-/* The table of biases [n_buckets, n_heads] that a layer uses: its own, or that of the last layer before (plain T5). */
+/* The table of biases [n_buckets, n_heads] of a layer. */
 static const loam_weight_view *bias_table(const loam_weights *w, const char *part, int layer)
 {
-    const loam_weight_view *v = NULL;
-    for (; layer >= 0 && !v; layer--)
-        v = find(w, part, layer, "layer.0.SelfAttention.relative_attention_bias.weight");
-    return v;
+    return find(w, part, layer, "layer.0.SelfAttention.relative_attention_bias.weight");
 }
 
 loam_status loam_umt5_read(const loam_weights *w, const char *part, loam_umt5_params *out, loam_err *err)
@@ -49,6 +46,9 @@ loam_status loam_umt5_read(const loam_weights *w, const char *part, loam_umt5_pa
     p.n_heads = (int)bias->shape[1];
     snprintf(name, sizeof name, "%s.encoder.block", part);
     p.n_layers = loam_weights_count(w, name);
+    p.shared_bias = true;
+    for (int i = 1; i < p.n_layers; i++)
+        p.shared_bias = p.shared_bias && !bias_table(w, part, i);
     loam_config *c = NULL;
     LOAM_TRY(loam_config_open(w, part, &c, err));
     p.eps = (float)loam_config_f64(c, "layer_norm_epsilon", (double)p.eps);
@@ -81,7 +81,7 @@ int64_t loam_umt5_bucket(int64_t distance, int64_t n_buckets, int64_t max_distan
 static loam_status write_bias(const loam_weights *w, const loam_umt5_params *p, int layer, int64_t n, float *out,
                               loam_err *err)
 {
-    const loam_weight_view *v = bias_table(w, p->part, layer);
+    const loam_weight_view *v = bias_table(w, p->part, p->shared_bias ? 0 : layer);
     if (!v || v->n_dims != 2 || v->shape[0] != p->n_buckets || v->shape[1] != p->n_heads || v->transposed)
         LOAM_FAIL(err, CORRUPT, "%s: the position biases of layer %d of '%s' are missing or not [%lld, %d]",
                   loam_weights_path(w), layer, p->part, (long long)p->n_buckets, p->n_heads);

@@ -9,6 +9,7 @@ typedef struct loam_umt5_params {
     const char *part; /* "text_encoder" */
     int64_t width, inner, n_vocab, n_buckets, max_distance;
     int n_layers, n_heads;
+    bool shared_bias; /* plain T5: the first layer's biases serve for all */
     float eps;
 } loam_umt5_params;
 
