@@ -19,11 +19,87 @@ typedef struct tile_config {
 
 /* The places of a call's scratch. */
 typedef struct amx_scratch {
-    _Alignas(64) float sums[2][2][ROWS][16];
-    _Alignas(64) uint8_t tail_a[2][TILE], tail_b[2][TILE]; /* the last k, filled up with zeros */
+    _Alignas(64) float sums[4][ROWS][16];
+    _Alignas(64) uint8_t tail_a[2][TILE], tail_b[8][TILE]; /* the last k, filled up with zeros */
     _Alignas(64) uint8_t few[ROWS * 2][BLOCK * 2];         /* rows that are too few for two tiles, k of a block */
 } amx_scratch;
 _Static_assert(sizeof(amx_scratch) <= LOAM_MATMUL_SCRATCH, "scratch");
+
+static void configure(int rows_of_sums, int rows_of_a, int first_a, int n_a)
+{
+    tile_config config = {.palette = 1};
+    for (int i = 0; i < 8; i++) {
+        config.row_bytes[i] = 64;
+        config.rows[i] = (uint8_t)(i < first_a ? rows_of_sums : i < first_a + n_a ? rows_of_a : ROWS);
+    }
+    _tile_loadconfig(&config);
+}
+
+/* The last k of a group, below a whole tile. */
+static void copy_tail_b(const loam_packed *w, const uint8_t *group, uint8_t tail[TILE])
+{
+    int64_t whole = w->k / CHUNK, left = w->k % CHUNK;
+    memset(tail, 0, TILE);
+    memcpy(tail, group + whole * TILE, (size_t)(left + 1) / 2 * 64);
+}
+
+static void copy_tail_a(const loam_packed *w, const uint8_t *act, size_t act_stride, int64_t rows, uint8_t *tail)
+{
+    int64_t whole = w->k / CHUNK, left = w->k % CHUNK;
+    for (int64_t i = 0; i < rows; i++) {
+        memset(tail + i * 64, 0, 64);
+        memcpy(tail + i * 64, act + (size_t)i * act_stride + (size_t)whole * 64, (size_t)(left + 1) / 2 * 4);
+    }
+}
+
+/* Up to 16 rows: six groups at a time, for which the weights come from memory once, in order. */
+static void few_rows(const loam_packed *w, int64_t g0, int64_t n_groups, const uint8_t *act, size_t act_stride,
+                     int64_t m, float *y, int64_t y_stride, amx_scratch *s)
+{
+    enum { WIDE = 6, AHEAD = 4 };
+    const int64_t whole = w->k / CHUNK, tail = w->k % CHUNK;
+    configure((int)m, (int)m, WIDE, 1);
+    if (tail)
+        copy_tail_a(w, act, act_stride, m, s->tail_a[0]);
+    for (int64_t g = 0; g < n_groups; g += WIDE) {
+        const uint8_t *b[WIDE];
+        for (int j = 0; j < WIDE; j++) { /* groups past the end are computed from the last one and dropped */
+            b[j] = w->data + (size_t)(g0 + (g + j < n_groups ? g + j : n_groups - 1)) * w->group_bytes;
+            if (tail)
+                copy_tail_b(w, b[j], s->tail_b[j]);
+        }
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+        _tile_zero(4);
+        _tile_zero(5);
+        for (int64_t i = 0; i < whole; i++) {
+            for (int j = 0; j < WIDE; j++) /* the hardware's prefetcher stops at the end of each page */
+                for (int l = 0; l < TILE; l += 64)
+                    _mm_prefetch((const char *)b[j] + (i + AHEAD) * TILE + l, _MM_HINT_T0);
+            _tile_loadd(6, act + i * 64, (long)act_stride);
+#define STEP(j)                          \
+    _tile_loadd(7, b[j] + i * TILE, 64); \
+    _tile_dpbf16ps(j, 6, 7);
+            STEP(0) STEP(1) STEP(2) STEP(3) STEP(4) STEP(5)
+#undef STEP
+        }
+        if (tail) {
+            _tile_loadd(6, s->tail_a[0], 64);
+#define STEP(j)                       \
+    _tile_loadd(7, s->tail_b[j], 64); \
+    _tile_dpbf16ps(j, 6, 7);
+            STEP(0) STEP(1) STEP(2) STEP(3) STEP(4) STEP(5)
+#undef STEP
+        }
+#define STORE(j)          \
+    if (g + j < n_groups) \
+        _tile_stored(j, y + (g + j) * 16, (long)y_stride * 4);
+        STORE(0) STORE(1) STORE(2) STORE(3) STORE(4) STORE(5)
+#undef STORE
+    }
+}
 
 /* 32 rows × 32 columns, k of one block. */
 static inline __attribute__((always_inline)) void block_32x32(const uint8_t *a0, const uint8_t *a1, size_t a_stride,
@@ -41,42 +117,65 @@ static inline __attribute__((always_inline)) void block_32x32(const uint8_t *a0,
     }
 }
 
+/* The four sums from and to out, 16 · stride floats from one half of the rows to the other. second: whether there is a
+ * second group. */
+static inline __attribute__((always_inline)) void load_sums(const float *out, int64_t stride, bool second)
+{
+    _tile_loadd(0, out, stride * 4);
+    _tile_loadd(2, out + ROWS * stride, stride * 4);
+    if (second) {
+        _tile_loadd(1, out + 16, stride * 4);
+        _tile_loadd(3, out + ROWS * stride + 16, stride * 4);
+    }
+}
+
+static inline __attribute__((always_inline)) void store_sums(float *out, int64_t stride, bool second)
+{
+    _tile_stored(0, out, stride * 4);
+    _tile_stored(2, out + ROWS * stride, stride * 4);
+    if (second) {
+        _tile_stored(1, out + 16, stride * 4);
+        _tile_stored(3, out + ROWS * stride + 16, stride * 4);
+    }
+}
+
 void loam_matmul_bf16_amx(const loam_packed *w, int64_t g0, int64_t n_groups, const void *act, size_t act_stride,
                           int64_t m, float *y, int64_t y_stride, void *scratch)
 {
-    tile_config config = {.palette = 1};
-    for (int i = 0; i < 8; i++) {
-        config.row_bytes[i] = 64;
-        config.rows[i] = ROWS;
-    }
     amx_scratch *s = scratch;
-    _tile_loadconfig(&config);
-    const int64_t whole = w->k / CHUNK, tail = w->k % CHUNK;
+    if (m <= ROWS) {
+        few_rows(w, g0, n_groups, act, act_stride, m, y, y_stride, s);
+        _tile_release();
+        return;
+    }
+    configure(ROWS, ROWS, 4, 2);
+    const int64_t whole = w->k / CHUNK, tail = w->k % CHUNK, step = BLOCK / CHUNK;
     for (int64_t g = 0; g < n_groups; g += 2) {
+        const bool second = g + 1 < n_groups;
         const uint8_t *b[2];
-        for (int j = 0; j < 2; j++)
-            b[j] = w->data + (size_t)(g0 + (g + j < n_groups ? g + j : g)) * w->group_bytes;
-        if (tail) {
-            memset(s->tail_b, 0, sizeof s->tail_b);
-            for (int j = 0; j < 2; j++)
-                memcpy(s->tail_b[j], b[j] + whole * TILE, (size_t)(tail + 1) / 2 * 64);
+        for (int j = 0; j < 2; j++) {
+            b[j] = w->data + (size_t)(g0 + g + (second ? j : 0)) * w->group_bytes;
+            if (tail)
+                copy_tail_b(w, b[j], s->tail_b[j]);
         }
-        for (int64_t k0 = 0; k0 < whole || (k0 == 0 && tail); k0 += BLOCK / CHUNK) {
-            int64_t n = whole - k0 < BLOCK / CHUNK ? whole - k0 : BLOCK / CHUNK;
-            bool last = k0 + n >= whole;
+        for (int64_t k0 = 0; k0 < whole || (k0 == 0 && tail); k0 += step) {
+            const int64_t n = whole - k0 < step ? whole - k0 : step;
+            const bool last = k0 + n >= whole;
             for (int64_t r = 0; r < m; r += 2 * ROWS) {
                 const int64_t rows = m - r < 2 * ROWS ? m - r : 2 * ROWS;
-                const uint8_t *a[2];
+                const uint8_t *row = (const uint8_t *)act + (size_t)r * act_stride, *a = row + (size_t)k0 * 64;
                 size_t stride = act_stride;
-                const uint8_t *row = (const uint8_t *)act + (size_t)r * act_stride + (size_t)k0 * 64;
-                a[0] = row;
-                a[1] = row + ROWS * act_stride;
-                if (rows < 2 * ROWS) { /* copied, so that no tile reads behind the last row */
+                float *out = y + r * y_stride + g * 16;
+                int64_t out_stride = y_stride;
+                if (rows < 2 * ROWS) { /* copied, so that no tile reads or writes behind the last row */
                     stride = sizeof s->few[0];
                     for (int64_t i = 0; i < 2 * ROWS; i++)
-                        memcpy(s->few[i], row + (size_t)(i < rows ? i : 0) * act_stride, (size_t)n * 64);
-                    a[0] = s->few[0];
-                    a[1] = s->few[ROWS];
+                        memcpy(s->few[i], a + (size_t)(i < rows ? i : 0) * act_stride, (size_t)n * 64);
+                    a = s->few[0];
+                    out_stride = 32;
+                    for (int64_t i = 0; k0 && i < rows; i++)
+                        memcpy((float *)s->sums + i * 32, out + i * y_stride, second ? 128 : 64);
+                    out = (float *)s->sums;
                 }
                 if (k0 == 0) {
                     _tile_zero(0);
@@ -84,34 +183,17 @@ void loam_matmul_bf16_amx(const loam_packed *w, int64_t g0, int64_t n_groups, co
                     _tile_zero(2);
                     _tile_zero(3);
                 } else {
-                    for (int i = 0; i < 2 * ROWS; i++)
-                        for (int j = 0; j < 2; j++)
-                            if (i < rows && g + j < n_groups)
-                                _mm512_store_ps(s->sums[i / ROWS][j][i % ROWS],
-                                                _mm512_loadu_ps(y + (r + i) * y_stride + (g + j) * 16));
-                    _tile_loadd(0, s->sums[0][0], 64);
-                    _tile_loadd(1, s->sums[0][1], 64);
-                    _tile_loadd(2, s->sums[1][0], 64);
-                    _tile_loadd(3, s->sums[1][1], 64);
+                    load_sums(out, out_stride, second);
                 }
-                block_32x32(a[0], a[1], stride, b[0] + k0 * TILE, b[1] + k0 * TILE, n);
+                block_32x32(a, a + ROWS * stride, stride, b[0] + k0 * TILE, b[1] + k0 * TILE, n);
                 if (last && tail) {
-                    memset(s->tail_a, 0, sizeof s->tail_a);
-                    for (int64_t i = 0; i < rows; i++)
-                        memcpy(s->tail_a[i / ROWS] + i % ROWS * 64,
-                               (const uint8_t *)act + (size_t)(r + i) * act_stride + (size_t)whole * 64,
-                               (size_t)(tail + 1) / 2 * 4);
+                    copy_tail_a(w, row, act_stride, rows, s->tail_a[0]);
                     block_32x32(s->tail_a[0], s->tail_a[1], 64, s->tail_b[0], s->tail_b[1], 1);
                 }
-                _tile_stored(0, s->sums[0][0], 64);
-                _tile_stored(1, s->sums[0][1], 64);
-                _tile_stored(2, s->sums[1][0], 64);
-                _tile_stored(3, s->sums[1][1], 64);
-                for (int64_t i = 0; i < rows; i++)
-                    for (int j = 0; j < 2; j++)
-                        if (g + j < n_groups)
-                            _mm512_storeu_ps(y + (r + i) * y_stride + (g + j) * 16,
-                                             _mm512_load_ps(s->sums[i / ROWS][j][i % ROWS]));
+                store_sums(out, out_stride, second);
+                if (rows < 2 * ROWS)
+                    for (int64_t i = 0; i < rows; i++)
+                        memcpy(y + (r + i) * y_stride + g * 16, out + i * 32, second ? 128 : 64);
             }
         }
     }
