@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "device/cpu_int.h"
 
 /* Zeroed pages that cost nothing until they are touched; large ones in huge pages where the system gives them. */
@@ -392,6 +393,19 @@ static bool wait_done(struct loam_op_progress *g, uint32_t run)
     }
 }
 
+/* One task, timed if anybody asks. The time is there before the task counts as done. */
+static void run_task(loam_program *p, int op, int task, const loam_cpu_scratch *s)
+{
+    if (!p->op_ns) {
+        loam_cpu_op_run(p, &p->plan->ops[op], task, s);
+    } else {
+        uint64_t began = loam_clock_ns();
+        loam_cpu_op_run(p, &p->plan->ops[op], task, s);
+        __atomic_fetch_add(&p->op_ns[op], loam_clock_ns() - began, __ATOMIC_RELAXED);
+    }
+    atomic_fetch_add_explicit(&p->progress[op].done, 1, memory_order_release);
+}
+
 /* Every thread walks through the stages and helps with what is left. A stage is over when its tasks are, not when all
  * threads have arrived: a thread that the system has put aside holds nobody up unless it sits on a task. */
 static void run_step(void *arg, int thread, int n_threads)
@@ -412,10 +426,8 @@ static void run_step(void *arg, int thread, int n_threads)
     for (int first = 0, end; first < p->plan->n_ops; first = end) {
         for (end = first; end < p->plan->n_ops && ops[end].stage == ops[first].stage; end++) {
             int t;
-            while ((t = draw_task(&p->progress[end], run)) >= 0) {
-                loam_cpu_op_run(p, &ops[end], t, &s);
-                atomic_fetch_add_explicit(&p->progress[end].done, 1, memory_order_release);
-            }
+            while ((t = draw_task(&p->progress[end], run)) >= 0)
+                run_task(p, end, t, &s);
             if (t == -2)
                 return;
         }
@@ -462,6 +474,11 @@ static void cpu_program_read(loam_program *p, int t, int64_t n_rows, float *dst)
                (size_t)x->shape[1] * sizeof *dst);
 }
 
+static void cpu_program_profile(loam_program *p, uint64_t *ns)
+{
+    p->op_ns = ns;
+}
+
 const loam_device_api loam_device_cpu = {
     .abi = LOAM_DEVICE_ABI,
     .size = sizeof(loam_device_api),
@@ -483,4 +500,5 @@ const loam_device_api loam_device_cpu = {
     .program_input = cpu_program_input,
     .program_output = cpu_program_output,
     .program_read = cpu_program_read,
+    .program_profile = cpu_program_profile,
 };

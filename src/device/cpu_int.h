@@ -73,6 +73,7 @@ struct loam_program {
     _Atomic uint32_t run; /* number of the current step */
     double **rope_freqs;  /* per operation, NULL unless ROPE_TABLE: angles of one position step, then the amplitude */
     loam_step step;       /* the current one; its arrays are borrowed */
+    uint64_t *op_ns;      /* per operation, borrowed: what it took all threads; NULL: nobody asks */
 };
 
 /* Where a thread's scratch has its parts. */

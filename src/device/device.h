@@ -52,6 +52,9 @@ typedef struct loam_device_api {
     const float *(*program_output)(loam_program *p, int tensor);
     /* Copies rows [0, n) of any f32 tensor that still stands in the arena (tests). */
     void (*program_read)(loam_program *p, int tensor, int64_t n_rows, float *dst);
+    /* From the next run on, the nanoseconds that the threads together spend in operation i are added to ns[i], of the
+     * plan's n_ops; borrowed until the next call. NULL: no more (as in the beginning); then it costs nothing. */
+    void (*program_profile)(loam_program *p, uint64_t *ns);
 } loam_device_api;
 
 extern const loam_device_api loam_device_cpu;
