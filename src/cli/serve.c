@@ -1,8 +1,10 @@
-/* loam serve: one model, the API and the page, in one process. */
+/* loam serve: a chat model, and a picture model when one is given, the API and the page, in one process. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "cli/interrupt.h"
@@ -11,8 +13,9 @@
 #include "cli/verbs.h"
 #include "http/server.h"
 #include "service/chat.h"
+#include "service/pictures.h"
 
-enum { DEFAULT_PORT = 8077, DEFAULT_SLOTS = 4, KEY_FILE_MAX_BYTES = 1 << 16, MAX_KEYS = 64 };
+enum { DEFAULT_PORT = 8077, DEFAULT_SLOTS = 4, KEY_FILE_MAX_BYTES = 1 << 16, MAX_KEYS = 64, PATH_BYTES = 4096 };
 
 typedef struct key_ring {
     const char *keys[MAX_KEYS];
@@ -51,13 +54,48 @@ static loam_status gather_keys(key_ring *ring, const loam_option_list *given, co
     return LOAM_OK;
 }
 
-static loam_status serve(const char *model, const loam_engine_options *engine, const loam_server_options *options,
-                         loam_err *err)
+/* $XDG_DATA_HOME/loam, default ~/.local/share/loam. */
+static loam_status data_folder(char *out, size_t size, loam_err *err)
+{
+    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    int n = data && *data   ? snprintf(out, size, "%s/loam", data)
+            : home && *home ? snprintf(out, size, "%s/.local/share/loam", home)
+                            : -1;
+    if (n < 0)
+        LOAM_FAIL(err, INVALID, "neither HOME nor XDG_DATA_HOME is set; say with --data where pictures are kept");
+    if ((size_t)n >= size)
+        LOAM_FAIL(err, INVALID, "the path of the data folder is too long");
+    return LOAM_OK;
+}
+
+static loam_status open_pictures(const loam_pictures_options *given, loam_pictures **out, loam_err *err)
+{
+    char folder[PATH_BYTES];
+    loam_pictures_options o = *given;
+    if (!o.images.model || !*o.images.model)
+        return LOAM_OK;
+    if (access(o.images.model, R_OK) != 0)
+        LOAM_FAIL(err, NOT_FOUND, "the picture model '%s': %s", o.images.model, strerror(errno));
+    if (!o.data)
+        LOAM_TRY(data_folder(folder, sizeof folder, err));
+    o.data = o.data ? o.data : folder;
+    LOAM_TRY(loam_pictures_open(&o, out, err));
+    loam_log(LOAM_LOG_LEVEL_INFO, "pictures by %s, kept in %s", loam_pictures_model(*out), o.data);
+    return LOAM_OK;
+}
+
+static loam_status serve(const char *model, const loam_engine_options *engine, const loam_pictures_options *pictures,
+                         loam_server_options *options, loam_err *err)
 {
     loam_chat *chat = NULL;
+    loam_pictures *made = NULL;
     loam_server *server = NULL;
-    LOAM_TRY(loam_chat_open(model, engine, &chat, err));
-    loam_status status = loam_server_start(options, chat, &server, err);
+    loam_status status = open_pictures(pictures, &made, err);
+    if (status == LOAM_OK)
+        status = loam_chat_open(model, engine, &chat, err);
+    options->pictures = made;
+    if (status == LOAM_OK)
+        status = loam_server_start(options, chat, &server, err);
     if (status == LOAM_OK) {
         const loam_model_info *info = loam_engine_model_info(loam_chat_engine(chat));
         loam_log(LOAM_LOG_LEVEL_INFO, "%s, %s, %.1f M parameters; %d conversations of %d tokens; %d threads",
@@ -69,6 +107,7 @@ static loam_status serve(const char *model, const loam_engine_options *engine, c
         loam_log(LOAM_LOG_LEVEL_INFO, "stopping");
         loam_server_stop(server);
     }
+    loam_pictures_close(made);
     loam_chat_close(chat);
     return status;
 }
@@ -79,6 +118,7 @@ int loam_verb_serve(int argc, char **argv)
     bool quiet = false;
     loam_option_list keys = {0};
     loam_engine_options engine = {.model = {.n_seqs = DEFAULT_SLOTS}};
+    loam_pictures_options pictures = {.images = {.model = getenv("LOAM_IMAGE_MODEL")}};
     loam_server_options server = {.host = "127.0.0.1", .port = DEFAULT_PORT};
     const loam_option options[] = {
         {'m', "model", LOAM_OPTION_KIND_TEXT, "NAME|FILE", "the model to serve (default: smollm2)", &model},
@@ -98,6 +138,17 @@ int loam_verb_serve(int argc, char **argv)
          256},
         {'t', "threads", LOAM_OPTION_KIND_INT, "N", "threads (default: one per processor)", &engine.model.n_threads, 1,
          1024},
+        {0, "image-model", LOAM_OPTION_KIND_TEXT, "PATH",
+         "makes pictures: a diffusers folder, .safetensors or .gguf\nfile, loaded for the first one "
+         "($LOAM_IMAGE_MODEL)",
+         &pictures.images.model},
+        {0, "vae", LOAM_OPTION_KIND_TEXT, "FILE", "another VAE for it", &pictures.images.vae},
+        {0, "taesd", LOAM_OPTION_KIND_TEXT, "FILE", "TAESD's decoder, for previews and quick pictures",
+         &pictures.images.taesd},
+        {0, "image-type", LOAM_OPTION_KIND_TEXT, "TYPE",
+         "of its weights in memory: f32, f16, bf16, q8_0\n(default: the file's)", &pictures.images.type},
+        {0, "data", LOAM_OPTION_KIND_TEXT, "FOLDER",
+         "where pictures, waiting jobs and adapters (loras/) are\nkept (default: $XDG_DATA_HOME/loam)", &pictures.data},
         {'q', "quiet", LOAM_OPTION_KIND_FLAG, NULL, "log only warnings and errors", &quiet},
         {0},
     };
@@ -122,7 +173,8 @@ int loam_verb_serve(int argc, char **argv)
         server.api_keys = ring.keys;
         server.n_api_keys = ring.n;
         server.model_alias = model;
-        status = serve(model, &engine, &server, &err);
+        pictures.images.n_threads = engine.model.n_threads;
+        status = serve(model, &engine, &pictures, &server, &err);
     }
     free(ring.file_text);
     return status == LOAM_OK ? LOAM_EXIT_OK : loam_report_error(&err);

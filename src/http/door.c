@@ -37,6 +37,11 @@ bool loam_http_type_is_json(const char *type)
            (n > 17 && strncasecmp(type, "application/", 12) == 0 && strncasecmp(type + n - 5, "+json", 5) == 0);
 }
 
+bool loam_http_type_is_form(const char *type)
+{
+    return strncasecmp(type, "multipart/form-data", 19) == 0 && strchr("; \t", type[19]);
+}
+
 /* Looks at every byte that was given, whatever the first difference is. */
 static bool equal_in_constant_time(const char *given, size_t n, const char *key)
 {

@@ -2,6 +2,7 @@
  * `message`; `type` and `code` are for programs. */
 #include "http/http_int.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,6 +68,18 @@ void loam_http_reply_set(loam_http_exchange *x, int status, const char *type)
         x->reply.status = 507;
         x->reply.type = "application/json";
     }
+}
+
+void loam_http_reply_file(loam_http_exchange *x, const char *path, const char *type)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        loam_http_reply_error(x, 404, NULL, NULL, "the file is not there any more");
+        return;
+    }
+    x->reply.has_file = true;
+    x->reply.fd = fd;
+    loam_http_reply_set(x, 200, type);
 }
 
 void loam_http_reply_json(loam_http_exchange *x, int status, json_t *v)

@@ -1,6 +1,7 @@
 /* The table of routes, and the order of the checks that every request passes before its body is read. */
 #include "http/http_int.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct loam_http_route {
@@ -9,6 +10,9 @@ struct loam_http_route {
     bool open;   /* answers without a key */
     void (*get)(loam_http_exchange *x);
     void (*post)(loam_http_exchange *x);
+    void (*del)(loam_http_exchange *x);
+    bool pictures; /* the body may hold pictures */
+    bool form;     /* the body may be a form (multipart/form-data) */
 };
 
 static const loam_http_route routes[] = {
@@ -22,6 +26,10 @@ static const loam_http_route routes[] = {
     {"/tokenize", .post = loam_http_tokenize},
     {"/detokenize", .post = loam_http_detokenize},
     {"/apply-template", .post = loam_http_apply_template},
+    {"/v1/images/generations", .post = loam_http_images_generations},
+    {"/api/jobs", .get = loam_http_jobs, .post = loam_http_jobs_submit, .pictures = true},
+    {"/api/jobs/", .prefix = true, .get = loam_http_job_get, .post = loam_http_job_post, .del = loam_http_job_delete},
+    {"/api/images/info", .get = loam_http_images_info},
 };
 
 static const loam_http_route page_route = {"page", .open = true, .get = loam_http_page};
@@ -40,6 +48,16 @@ static const loam_http_route *find_route(const char *path)
 static bool is_get(const loam_http_exchange *x)
 {
     return strcmp(x->method, "GET") == 0 || strcmp(x->method, "HEAD") == 0;
+}
+
+/* What answers this method, or NULL. */
+static void (*answer_of(const loam_http_exchange *x))(loam_http_exchange *)
+{
+    const loam_http_route *r = x->route;
+    return is_get(x)                          ? r->get
+           : strcmp(x->method, "POST") == 0   ? r->post
+           : strcmp(x->method, "DELETE") == 0 ? r->del
+                                              : NULL;
 }
 
 /* Whether the request's origin is one that CORS is open for; then the headers that say so are in the reply. */
@@ -62,7 +80,7 @@ static void answer_preflight(loam_http_exchange *x)
     static const char token[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_, ";
     const char *wanted = loam_http_header(x, "Access-Control-Request-Headers");
     bool plain = wanted && wanted[strspn(wanted, token)] == 0;
-    loam_http_reply_header(x, "Access-Control-Allow-Methods", "GET, POST, OPTIONS");
+    loam_http_reply_header(x, "Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS");
     loam_http_reply_header(x, "Access-Control-Allow-Headers", "%s", plain ? wanted : "Authorization, Content-Type");
     loam_http_reply_header(x, "Access-Control-Max-Age", "600");
     loam_http_reply_set(x, 204, NULL);
@@ -71,10 +89,14 @@ static void answer_preflight(loam_http_exchange *x)
 static void refuse_method(loam_http_exchange *x)
 {
     const loam_http_route *r = x->route;
-    const char *cors = x->service->cors_origin ? ", OPTIONS" : "";
+    char allow[64];
+    snprintf(allow, sizeof allow, "%s%s%s%s%s", r->get ? "GET, HEAD" : "", r->get && r->post ? ", " : "",
+             r->post ? "POST" : "", r->del ? ", DELETE" : "", x->service->cors_origin ? ", OPTIONS" : "");
     loam_http_reply_error(x, 405, "method_not_allowed", NULL, "%s does not take this method; use %s", r->path,
-                          r->post ? "POST" : "GET");
-    loam_http_reply_header(x, "Allow", "%s%s", r->post ? "POST" : "GET, HEAD", cors);
+                          !r->post  ? "GET"
+                          : !r->get ? "POST"
+                                    : allow);
+    loam_http_reply_header(x, "Allow", "%s", allow);
 }
 
 void loam_http_begin(loam_http_exchange *x)
@@ -97,7 +119,7 @@ void loam_http_begin(loam_http_exchange *x)
     } else if (!x->route) {
         loam_http_reply_error(x, 404, "unknown_url", NULL,
                               "there is nothing under this path; the API begins with /v1/");
-    } else if (!(is_get(x) ? x->route->get : strcmp(x->method, "POST") == 0 ? x->route->post : NULL)) {
+    } else if (!answer_of(x)) {
         refuse_method(x);
     } else if (!is_get(x) && !same_origin && !cors) {
         loam_http_reply_error(x, 403, "origin_not_allowed", NULL,
@@ -109,22 +131,38 @@ void loam_http_begin(loam_http_exchange *x)
                               "this server asks for an API key: send it as 'Authorization: Bearer KEY' or 'X-Api-Key'");
     } else if (!is_get(x)) {
         const char *type = loam_http_header(x, "Content-Type");
-        if (type && !loam_http_type_is_json(type))
+        if (type && !loam_http_type_is_json(type) && !(x->route->form && loam_http_type_is_form(type)))
             loam_http_reply_error(x, 415, "unsupported_media_type", NULL,
-                                  "the body must be JSON: send 'Content-Type: application/json'");
+                                  x->route->form
+                                      ? "the body must be a form (multipart/form-data) or JSON (application/json)"
+                                      : "the body must be JSON: send 'Content-Type: application/json'");
     }
 }
 
 void loam_http_handle(loam_http_exchange *x)
 {
-    (is_get(x) ? x->route->get : x->route->post)(x);
+    answer_of(x)(x);
     if (!x->reply.status)
         loam_http_reply_error(x, 500, NULL, NULL, "no answer was made");
 }
 
+size_t loam_http_body_limit(const loam_http_exchange *x)
+{
+    size_t limit = x->service->max_body;
+    return x->route && x->route->pictures && limit < LOAM_HTTP_PICTURE_BODY ? LOAM_HTTP_PICTURE_BODY : limit;
+}
+
+void loam_http_body_drop(loam_http_exchange *x)
+{
+    loam_buf_deinit(&x->body);
+    if (x->large)
+        atomic_fetch_sub(&x->service->large_bodies, 1);
+    x->large = false;
+}
+
 loam_http_labels loam_http_exchange_labels(const loam_http_exchange *x)
 {
-    static const char *const methods[] = {"GET", "POST", "HEAD", "OPTIONS"};
+    static const char *const methods[] = {"GET", "POST", "DELETE", "HEAD", "OPTIONS"};
     loam_http_labels labels = {.method = "other", .path = "other", .model = "", .status = x->reply.status};
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
         if (strcmp(methods[i], x->method) == 0)
@@ -145,7 +183,7 @@ json_t *loam_http_body_object(loam_http_exchange *x)
         loam_http_reply_error(x, 400, "invalid_json", NULL, "the request has no body; a JSON object was expected");
         return NULL;
     }
-    if (loam_json_parse(x->body.data, x->body.len, x->service->max_body, &body, &err) != LOAM_OK) {
+    if (loam_json_parse(x->body.data, x->body.len, loam_http_body_limit(x), &body, &err) != LOAM_OK) {
         loam_http_reply_error(x, err.code == LOAM_STATUS_NO_MEMORY ? 507 : 400, "invalid_json", NULL, "the body: %s",
                               err.msg);
         return NULL;

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -78,6 +79,11 @@ const char *loam_http_header(loam_http_exchange *x, const char *name)
     return MHD_lookup_connection_value(((request *)x)->connection, MHD_HEADER_KIND, name);
 }
 
+const char *loam_http_query(loam_http_exchange *x, const char *name)
+{
+    return MHD_lookup_connection_value(((request *)x)->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
 bool loam_http_gone(loam_http_exchange *x)
 {
     const union MHD_ConnectionInfo *info =
@@ -130,6 +136,11 @@ static enum MHD_Result queue_reply(request *r)
     if (reply->stream.next) {
         r->last_sent_s = loam_clock_s();
         response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, r, NULL);
+    } else if (reply->has_file) {
+        struct stat st;
+        response = fstat(reply->fd, &st) == 0 ? MHD_create_response_from_fd64((uint64_t)st.st_size, reply->fd) : NULL;
+        if (!response)
+            close(reply->fd);
     } else {
         const void *data = reply->page ? reply->page : loam_buf_text(&reply->body);
         size_t len = reply->page ? reply->page_len : reply->body.len;
@@ -172,7 +183,6 @@ static enum MHD_Result begin(loam_server *s, struct MHD_Connection *c, const cha
     r->connection = c;
     r->link = info ? info->socket_context : NULL;
     r->x = (loam_http_exchange){.service = &s->service, .method = method, .path = url, .started_s = loam_clock_s()};
-    loam_buf_init(&r->x.body, s->service.max_body);
     loam_buf_init(&r->x.reply.body, LOAM_HTTP_REPLY_MAX);
     loam_buf_init(&r->stream_piece, LOAM_HTTP_REPLY_MAX);
     set_link(r, false, r->x.started_s);
@@ -181,12 +191,14 @@ static enum MHD_Result begin(loam_server *s, struct MHD_Connection *c, const cha
     loam_http_begin(&r->x);
     const char *length = loam_http_header(&r->x, "Content-Length");
     unsigned long long n = length ? strtoull(length, NULL, 10) : 0;
+    size_t limit = loam_http_body_limit(&r->x);
+    loam_buf_init(&r->x.body, limit);
     if (!r->x.reply.status && atomic_load(&s->service.connections) > s->max_connections)
         loam_http_reply_error(&r->x, 503, "server_busy", NULL,
                               "this server takes %d connections at once; try again soon", s->max_connections);
-    if (!r->x.reply.status && n > s->service.max_body)
+    if (!r->x.reply.status && n > limit)
         loam_http_reply_error(&r->x, 413, "too_large", NULL, "the body has %llu bytes, at most %zu are taken", n,
-                              s->service.max_body);
+                              limit);
     /* A refusal waits until the body has been read away: a client that is still sending when the connection closes
      * would not see it. Unless the client asked before sending, or is about to send too much. */
     if (r->x.reply.status && (n > DRAIN_MAX || loam_http_header(&r->x, "Expect")))
@@ -201,12 +213,23 @@ static enum MHD_Result receive(request *r, const char *bytes, size_t n)
         return MHD_NO;
     if (r->x.reply.status)
         return MHD_YES;
+    if (!r->x.large && r->received > r->server->service.max_body && r->received <= r->x.body.max) {
+        r->x.large = true;
+        if (atomic_fetch_add(&r->server->service.large_bodies, 1) >= LOAM_HTTP_LARGE_BODIES) {
+            loam_http_body_drop(&r->x);
+            loam_http_reply_error(&r->x, 503, "server_busy", NULL,
+                                  "%d bodies with large pictures are being read already; try again soon",
+                                  LOAM_HTTP_LARGE_BODIES);
+            return MHD_YES;
+        }
+    }
     if (!loam_buf_add(&r->x.body, bytes, n)) {
-        bool too_large = r->received > r->server->service.max_body;
-        loam_buf_deinit(&r->x.body);
+        bool too_large = r->received > r->x.body.max;
+        size_t limit = r->x.body.max;
+        loam_http_body_drop(&r->x);
         if (too_large)
             loam_http_reply_error(&r->x, 413, "too_large", NULL, "the body has more than the %zu bytes that are taken",
-                                  r->server->service.max_body);
+                                  limit);
         else
             loam_http_reply_error(&r->x, 507, NULL, NULL, "out of memory for the request");
     }
@@ -250,7 +273,7 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **state, enum
     loam_http_metrics_add(s->service.metrics, LOAM_HTTP_TIMING_REQUEST, loam_http_exchange_labels(&r->x),
                           now - r->x.started_s);
     set_link(r, false, now);
-    loam_buf_deinit(&r->x.body);
+    loam_http_body_drop(&r->x);
     loam_buf_deinit(&r->x.reply.body);
     loam_buf_deinit(&r->stream_piece);
     if (r->counted)
@@ -335,6 +358,7 @@ static loam_status set_up(loam_server *s, const loam_server_options *o, loam_cha
     s->request_timeout_s = o->request_timeout_s ? o->request_timeout_s : 60;
     s->ping_s = o->ping_s ? o->ping_s : 10;
     v->chat = chat;
+    v->pictures = o->pictures;
     v->started = (int64_t)time(NULL);
     v->max_body = o->max_body ? o->max_body : (size_t)4 << 20;
     v->cors_origin = copy(o->cors_origin, &failed);

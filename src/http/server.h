@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "service/chat.h"
+#include "service/pictures.h"
 
 typedef struct loam_server loam_server;
 
@@ -19,10 +20,12 @@ typedef struct loam_server_options {
     size_t n_api_keys;
     const char *cors_origin; /* the one web origin that other pages may call from, or "*"; NULL: closed */
     const char
-        *model_alias;      /* another name that requests may use for the model, e.g. what the user typed; NULL: none */
-    size_t max_body;       /* bytes of a request's body: 4 MiB */
-    int max_connections;   /* more are answered 503: 128 */
-    int io_timeout_s;      /* silence while reading a request or writing an answer: 30 */
+        *model_alias; /* another name that requests may use for the model, e.g. what the user typed; NULL: none */
+    loam_pictures
+        *pictures;       /* makes pictures and clips; borrowed until stop; NULL: those routes say that there is none */
+    size_t max_body;     /* bytes of a request's body: 4 MiB; 48 MiB where pictures may be in it */
+    int max_connections; /* more are answered 503: 128 */
+    int io_timeout_s;    /* silence while reading a request or writing an answer: 30 */
     int request_timeout_s; /* a request must have arrived as a whole; also how long an idle connection is kept: 60 */
     int ping_s;            /* silence after which a stream gets a comment line: 10 */
 } loam_server_options;
