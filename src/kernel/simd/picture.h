@@ -8,8 +8,8 @@
 #include "kernel/simd/functions.h"
 
 enum {
-    STATS_COLS = 512, /* channels whose sums are kept at a time */
-    STATS_ROWS = 8,   /* read before the next channels: few enough streams for the prefetcher */
+    STATS_COLS = 2560, /* channels whose sums are kept at a time */
+    STATS_ROWS = 8,    /* read before the next channels: few enough streams for the prefetcher */
 };
 
 /* sums[2][STATS_COLS] += Σ x and Σ x² over m rows of 2 · VW channels, in doubles. */
@@ -19,12 +19,15 @@ INLINE void stats_strip(const float *x, int64_t x_stride, int64_t m, double *sum
     vd s[N], q[N];
     for (int v = 0; v < N; v++)
         s[v] = vd_load(sums + v * H), q[v] = vd_load(sums + STATS_COLS + v * H);
-    for (int64_t i = 0; i < m; i++)
+    for (int64_t i = 0; i < m; i++) {
+        for (int j = 0; j < 2 * VW; j += 16)
+            __builtin_prefetch(x + (i + STATS_ROWS) * x_stride + j); /* the rows after these: no pattern to foresee */
         for (int v = 0; v < N; v++) {
             vd a = vd_from_f32(x + i * x_stride + v * H);
             s[v] = vd_add(s[v], a);
             q[v] = vd_fma(a, a, q[v]);
         }
+    }
     for (int v = 0; v < N; v++)
         vd_store(sums + v * H, s[v]), vd_store(sums + STATS_COLS + v * H, q[v]);
 }
@@ -39,7 +42,8 @@ static void group_stats(const float *x, int64_t x_stride, int64_t m, int64_t c, 
         out[g] = 0;
     for (int64_t c0 = 0; c0 < c; c0 += STATS_COLS) {
         const int64_t n = c - c0 < STATS_COLS ? c - c0 : STATS_COLS, whole = n / (2 * VW) * (2 * VW);
-        memset(sums, 0, sizeof sums);
+        memset(sums, 0, (size_t)n * sizeof *sums);
+        memset(sums + STATS_COLS, 0, (size_t)n * sizeof *sums);
         for (int64_t r = 0; r < m; r += STATS_ROWS) {
             const float *a = x + r * x_stride + c0;
             const int64_t rows = m - r < STATS_ROWS ? m - r : STATS_ROWS;
@@ -52,9 +56,11 @@ static void group_stats(const float *x, int64_t x_stride, int64_t m, int64_t c, 
                     sums[STATS_COLS + j] += e * e;
                 }
         }
-        for (int64_t j = 0; j < n; j++) {
-            out[2 * ((c0 + j) / per)] += sums[j];
-            out[2 * ((c0 + j) / per) + 1] += sums[STATS_COLS + j];
+        for (int64_t j = 0, g = c0 / per, left = per - c0 % per; j < n; j++) {
+            out[2 * g] += sums[j];
+            out[2 * g + 1] += sums[STATS_COLS + j];
+            if (--left == 0)
+                g++, left = per;
         }
     }
     for (int g = 0; g < groups; g++) {
@@ -108,6 +114,8 @@ INLINE void row_deviations(const float *x, int64_t n, float mean, float *sum, fl
     int64_t j = 0;
     for (; j + 4 * VW <= n; j += 4 * VW)
         for (int v = 0; v < 4; v++) {
+            if (v * VW % 16 == 0)
+                __builtin_prefetch(x + n + j + v * VW);
             vf d = vf_sub(vf_load(x + j + v * VW), vm);
             s[v] = vf_add(s[v], d);
             q[v] = vf_fma(d, d, q[v]);
@@ -124,6 +132,23 @@ INLINE void row_deviations(const float *x, int64_t n, float mean, float *sum, fl
     *squares = vf_hsum(vf_add(vf_add(q[0], q[1]), vf_add(q[2], q[3])));
 }
 
+/* y = ((x - shift) · scale + rest) · mul + add */
+INLINE void norm_row(const bool has_mul, const bool has_add, const float *x, int64_t n, float shift, float scale,
+                     float rest, const float *mul, const float *add, float *y)
+{
+    const vf one = vf_set1(1.0f), zero = vf_zero();
+    int64_t j = 0;
+    for (; j + VW <= n; j += VW) {
+        vf v = vf_fma(vf_sub(vf_load(x + j), vf_set1(shift)), vf_set1(scale), vf_set1(rest));
+        vf_store(y + j, vf_fma(v, has_mul ? vf_load(mul + j) : one, has_add ? vf_load(add + j) : zero));
+    }
+    if (j < n) {
+        vf v = vf_fma(vf_sub(vf_load_part(x + j, n - j), vf_set1(shift)), vf_set1(scale), vf_set1(rest));
+        v = vf_fma(v, has_mul ? vf_load_part(mul + j, n - j) : one, has_add ? vf_load_part(add + j, n - j) : zero);
+        vf_store_part(y + j, n - j, v);
+    }
+}
+
 /* Two passes over a row that the cache holds, and the second corrects what the first's mean lacks (Chan et al. 1983,
  * eq. 1.7). */
 static void layer_norm(const float *x, int64_t x_stride, int64_t m, int64_t n, float eps, const float *mul,
@@ -136,23 +161,15 @@ static void layer_norm(const float *x, int64_t x_stride, int64_t m, int64_t n, f
         row_deviations(a, n, mean, &rest, &squares);
         rest /= (float)n;
         float variance = squares / (float)n - rest * rest;
-        const vf shift = vf_set1(mean), fine = vf_set1(rest),
-                 scale = vf_set1(1.0f / sqrtf((variance > 0           ? variance
-                                               : variance == variance ? 0
-                                                                      : variance) +
-                                              eps));
-        for (int64_t j = 0; j < n; j += VW) {
-            const bool part = n - j < VW;
-            vf v = part ? vf_load_part(a + j, n - j) : vf_load(a + j);
-            v = vf_mul(vf_sub(vf_sub(v, shift), fine), scale);
-            vf g = !mul ? vf_set1(1.0f) : part ? vf_load_part(mul + j, n - j) : vf_load(mul + j);
-            vf b = !add ? vf_zero() : part ? vf_load_part(add + j, n - j) : vf_load(add + j);
-            v = vf_fma(v, g, b);
-            if (part)
-                vf_store_part(o + j, n - j, v);
-            else
-                vf_store(o + j, v);
-        }
+        float scale = 1.0f / sqrtf((variance < 0 ? 0 : variance) + eps);
+        if (mul && add)
+            norm_row(true, true, a, n, mean, scale, -rest * scale, mul, add, o);
+        else if (mul)
+            norm_row(true, false, a, n, mean, scale, -rest * scale, mul, add, o);
+        else if (add)
+            norm_row(false, true, a, n, mean, scale, -rest * scale, mul, add, o);
+        else
+            norm_row(false, false, a, n, mean, scale, -rest * scale, mul, add, o);
     }
 }
 
