@@ -104,5 +104,8 @@ void bench_level(const loam_kernels *ks, const char *only)
     }
     if (!only || strcmp(only, "conv") == 0)
         bench_convs(ks, peak_f32);
-    bench_pictures(ks, peak_f32, !only || strcmp(only, "attend") == 0, !only || strcmp(only, "rows") == 0);
+    if (!only || strcmp(only, "attend") == 0)
+        bench_attends(ks, peak_f32);
+    if (!only || strcmp(only, "rows") == 0)
+        bench_pictures(ks);
 }

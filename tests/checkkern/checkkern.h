@@ -23,9 +23,10 @@ int compare(const float *got, const float *want, const float *bound, int64_t n, 
 void check_level(const loam_kernels *ks);
 void check_convs(const loam_kernels *ks);
 void bench_convs(const loam_kernels *ks, double peak_f32);
-/* What attention without a cache, norms and activations do. */
-void check_pictures(const loam_kernels *ks);
-void bench_pictures(const loam_kernels *ks, double peak_f32, bool attention, bool rows);
+void check_attends(const loam_kernels *ks); /* attention without a cache */
+void bench_attends(const loam_kernels *ks, double peak_f32);
+void check_pictures(const loam_kernels *ks); /* norms and activations */
+void bench_pictures(const loam_kernels *ks);
 void bench_level(const loam_kernels *ks, const char *only);
 
 #endif

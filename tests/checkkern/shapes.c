@@ -317,5 +317,6 @@ void check_level(const loam_kernels *ks)
         check_attention(ks, dims[i], 2, 200, 5, 50);
         check_attention(ks, dims[i], 2, 3, 20, 4);
     }
+    check_attends(ks);
     check_pictures(ks);
 }
