@@ -258,6 +258,8 @@ static size_t kernel_bytes(const loam_plan *plan)
     if (has_fixed_rows(plan)) {
         most = most > LOAM_CONV_SCRATCH ? most : LOAM_CONV_SCRATCH;
         most = most > LOAM_ATTEND_SCRATCH ? most : LOAM_ATTEND_SCRATCH;
+        size_t gathered = LOAM_MATMUL_SCRATCH + loam_cpu_gathered_bytes(plan); /* side by side */
+        most = most > gathered ? most : gathered;
     }
     return loam_align_up(most, 64);
 }

@@ -114,6 +114,8 @@ void loam_cpu_store(const loam_program *p, int id, int64_t row0, int64_t m, cons
 /* Operations of pictures and clips (cpu_picture.c). */
 bool loam_cpu_is_picture(const loam_op *o);
 int loam_cpu_picture_tasks(const loam_program *p, const loam_op *o);
+/* Bytes of a thread's scratch for convolutions that gather their input first; 0: there are none. */
+size_t loam_cpu_gathered_bytes(const loam_plan *plan);
 void loam_cpu_picture_run(const loam_program *p, const loam_op *o, int task, const loam_cpu_scratch *s);
 
 /* Number of tasks that an operation falls into at this step, and one of them. Tasks of one operation touch disjoint

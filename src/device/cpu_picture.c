@@ -33,14 +33,33 @@ typedef struct conv_cut {
     int64_t unit_parts, col_parts;
 } conv_cut;
 
-/* Rows whose gathered taps stay in the second cache, for inputs in the layout of products. */
-static int64_t gathered_rows(const loam_program *p, const loam_op *o)
+/* Bytes of a row's gathered taps, for inputs in the layout of products. */
+static size_t gathered_stride(const loam_plan *plan, const loam_op *o)
+{
+    const loam_conv *c = &o->conv;
+    return loam_align_up(loam_act_row_bytes(plan->tensors[o->in[0]].layout, c->c) * (size_t)(c->kt * c->kh * c->kw),
+                         64);
+}
+
+/* Rows whose gathered taps stay in the second cache. */
+static int64_t gathered_rows(const loam_plan *plan, const loam_op *o)
 {
     enum { BYTES = 1 << 20, TILE = 32 };
-    const loam_conv *c = &o->conv;
-    size_t row = loam_act_row_bytes(loam_cpu_tensor(p, o->in[0])->layout, c->c) * (size_t)(c->kt * c->kh * c->kw);
-    int64_t rows = (int64_t)(BYTES / row) / TILE * TILE;
+    int64_t rows = (int64_t)(BYTES / gathered_stride(plan, o)) / TILE * TILE;
     return rows < TILE ? TILE : at_most(rows, LOAM_CONV_TASK_ROWS);
+}
+
+size_t loam_cpu_gathered_bytes(const loam_plan *plan)
+{
+    size_t most = 0;
+    for (int i = 0; i < plan->n_ops; i++) {
+        const loam_op *o = &plan->ops[i];
+        if (o->kind != LOAM_OP_CONV || plan->tensors[o->in[0]].layout == LOAM_ACT_F32)
+            continue;
+        size_t bytes = gathered_stride(plan, o) * (size_t)gathered_rows(plan, o);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
 }
 
 static bool is_gathered(const loam_program *p, const loam_op *o)
@@ -56,7 +75,7 @@ static conv_cut cut_conv(const loam_program *p, const loam_op *o)
     int64_t n = tiles ? loam_conv_tiles(&o->conv) : loam_conv_rows(&o->conv);
     conv_cut c = {.units = tiles ? LOAM_WINOGRAD_TASK_TILES : LOAM_CONV_TASK_ROWS, .groups = w->n_groups};
     if (is_gathered(p, o))
-        c.units = gathered_rows(p, o);
+        c.units = gathered_rows(p->plan, o);
     c.unit_parts = parts(n, c.units);
     if (!tiles && !is_gathered(p, o))
         c.groups = at_most(c.groups, LOAM_CONV_TASK_GROUPS);
@@ -89,8 +108,8 @@ static void run_gathered(const loam_program *p, const loam_op *o, const conv_cut
     const loam_tensor *in = loam_cpu_tensor(p, o->in[0]);
     const loam_packed *w = &loam_cpu_tensor(p, o->in[1])->weight->packed;
     const loam_conv *c = &o->conv;
-    const int taps = c->kt * c->kh * c->kw, up = c->up ? 2 : 1;
-    const size_t piece = loam_act_row_bytes(in->layout, c->c), stride = loam_align_up(piece * (size_t)taps, 64);
+    const int up = c->up ? 2 : 1;
+    const size_t piece = loam_act_row_bytes(in->layout, c->c), stride = gathered_stride(p->plan, o);
     uint8_t *rows = (uint8_t *)s->kernel + LOAM_MATMUL_SCRATCH;
     int64_t r0 = task / cut->col_parts * cut->units, m = at_most(cut->units, loam_conv_rows(c) - r0);
     for (int64_t i = 0; i < m; i++) {

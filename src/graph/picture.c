@@ -67,7 +67,7 @@ int loam_graph_conv(loam_graph *g, int x, int w, int bias, int spread, const loa
         return -1;
     o->in[4] = spread;
     o->conv = *c;
-    o->winograd = loam_conv_is_winograd(c) && c->c >= 16 && rows >= 64;
+    o->winograd = loam_conv_prefers_winograd(c);
     return o->out;
 }
 

@@ -79,14 +79,12 @@ static __attribute__((noinline)) void conv_gather(const loam_conv *c, const floa
 
 /* One sliver of columns of a block of rows; n_cols of them exist. y = bias, or what it was, + the block's sums. */
 INLINE void conv_sliver(const float *a, int64_t m, const float *b0, const float *b1, int n_groups, int64_t k,
-                        int64_t n_cols, const float *bias, bool first, float *y, int64_t y_stride,
-                        const gemm_ahead *ahead)
+                        int64_t n_cols, const float *bias, bool first, float *y, int64_t y_stride)
 {
-    static const gemm_ahead nothing;
     static const float zeros[SLIVER];
     if (n_cols == n_groups * 16) {
         const float *add = !first ? y : bias ? bias : zeros;
-        gemm_rows(conv_tiles, CONV_STRIDE, a, m, b0, b1, n_groups, k, add, first ? 0 : y_stride, y, y_stride, ahead);
+        gemm_rows(conv_tiles, CONV_STRIDE, a, m, b0, b1, n_groups, k, add, first ? 0 : y_stride, y, y_stride);
         return;
     }
     for (int64_t r = 0; r < m; r += GEMM_ROWS) { /* the edge: by way of whole vectors */
@@ -98,21 +96,10 @@ INLINE void conv_sliver(const float *a, int64_t m, const float *b0, const float 
             if (!first || bias)
                 copy_floats(tile + i * SLIVER, first ? bias : at, n_cols);
         }
-        gemm_rows(conv_tiles, CONV_STRIDE, a + r * CONV_STRIDE, rows, b0, b1, n_groups, k, tile, SLIVER, tile, SLIVER,
-                  &nothing);
+        gemm_rows(conv_tiles, CONV_STRIDE, a + r * CONV_STRIDE, rows, b0, b1, n_groups, k, tile, SLIVER, tile, SLIVER);
         for (int64_t i = 0; i < rows; i++)
             copy_floats(y + (r + i) * y_stride, tile + i * SLIVER, n_cols);
     }
-}
-
-/* The packed weights of a sliver's block of k; g is within the call's n_groups groups. */
-INLINE gemm_ahead conv_ahead(const loam_packed *w, int64_t g0, int64_t g, int64_t n_groups, int64_t k, int64_t n)
-{
-    const int64_t row_bytes = w->dtype == LOAM_DTYPE_F32 ? 64 : w->dtype == LOAM_DTYPE_Q8_0 ? 16 : 32;
-    gemm_ahead a = {.lines = n * row_bytes / 64};
-    for (int i = 0; i < TILE_GROUPS; i++)
-        a.at[i] = w->data + (size_t)(g0 + (g + i < n_groups ? g + i : g)) * w->group_bytes + k * row_bytes;
-    return a;
 }
 
 static void conv(const loam_conv *c, const float *x, int64_t x_stride, const loam_packed *w, int64_t r0, int64_t m,
@@ -133,14 +120,8 @@ static void conv(const loam_conv *c, const float *x, int64_t x_stride, const loa
                 const float *b[2] = {NULL, NULL};
                 for (int i = 0; i < ng; i++)
                     b[i] = widen(w, g0 + g + i, k, kb, s->b[i]);
-                bool last = g + TILE_GROUPS >= n_groups;
-                int64_t next_k = last ? k + per_block : k;
-                gemm_ahead ahead = {.lines = 0};
-                if (next_k < w->k)
-                    ahead = conv_ahead(w, g0, last ? 0 : g + TILE_GROUPS, n_groups, next_k,
-                                       w->k - next_k < per_block ? w->k - next_k : per_block);
                 conv_sliver(s->a, rows, b[0], b[1], ng, kb, left < ng * 16 ? left : ng * 16,
-                            bias ? bias + g * 16 : NULL, k == 0, y + r * y_stride + g * 16, y_stride, &ahead);
+                            bias ? bias + g * 16 : NULL, k == 0, y + r * y_stride + g * 16, y_stride);
             }
         }
     }

@@ -73,26 +73,17 @@ typedef void (*gemm_fn)(const float *a, const float *b0, const float *b1, int64_
     static const gemm_fn NAME[2][GEMM_ROWS] = {{NULL}, {GEMM_NAMES_6(NAME, 2)}};
 #endif
 
-/* What will be wanted next, brought near while a product runs: `lines` of 64 bytes from each place. */
-typedef struct gemm_ahead {
-    const uint8_t *at[TILE_GROUPS];
-    int64_t lines;
-} gemm_ahead;
-
 /* m rows × n_groups (1, or 2 where a tile has two) column groups, in row tiles of almost the same height. b1 is the
  * second group. */
 INLINE void gemm_rows(const gemm_fn tiles[2][GEMM_ROWS], int64_t a_stride, const float *a, int64_t m, const float *b0,
                       const float *b1, int n_groups, int64_t k, const float *add, int64_t add_stride, float *y,
-                      int64_t y_stride, const gemm_ahead *ahead)
+                      int64_t y_stride)
 {
     const gemm_fn *fn = tiles[VW == 16 ? n_groups - 1 : 1];
     if (VW == 8)
         b1 = b0 + VW;
-    for (int64_t r = 0, line = 0, left = (m + GEMM_ROWS - 1) / GEMM_ROWS; left > 0; left--) {
+    for (int64_t r = 0, left = (m + GEMM_ROWS - 1) / GEMM_ROWS; left > 0; left--) {
         int64_t rows = (m - r + left - 1) / left;
-        for (int64_t end = line + (ahead->lines - line + left - 1) / left; line < end; line++)
-            for (int i = 0; i < TILE_GROUPS; i++)
-                __builtin_prefetch(ahead->at[i] + line * 64, 0, 2);
         fn[rows - 1](a + r * a_stride, b0, b1, k, add + r * add_stride, add_stride, y + r * y_stride, y_stride);
         r += rows;
     }

@@ -210,7 +210,6 @@ INLINE void wino_products(const loam_packed *w, int64_t c, int64_t g, int n_grou
                           int64_t n_tiles, wino_scratch *s, int64_t col, int64_t m_stride)
 {
     static const float zeros[SLIVER];
-    static const gemm_ahead nothing;
     const float *tap[TILE_GROUPS][9];
     for (int i = 0; i < n_groups; i++)
         for (int j = 0; j < 9; j++)
@@ -222,7 +221,7 @@ INLINE void wino_products(const loam_packed *w, int64_t c, int64_t g, int n_grou
             float *m = s->m + (y * 6 + x) * WINO_M + col;
             const float *u = s->u + x * WINO_U, *add = channel ? m : zeros;
             gemm_rows(wino_tiles, WINO_K, s->v + (y * 6 + x) * WINO_V, n_tiles, u, u + WINO_K * 16, n_groups, k, add,
-                      channel ? m_stride : 0, m, m_stride, &nothing);
+                      channel ? m_stride : 0, m, m_stride);
         }
     }
 }
