@@ -25,8 +25,10 @@ typedef struct loam_image_info {
     const char *family; /* "Stable Diffusion 1.5" */
     size_t weight_bytes;
     int size;         /* of a side, what the model was trained for */
+    int max_side;     /* that may be asked for */
     int multiple;     /* sides must be multiples of this */
     bool has_encoder; /* pictures can be taken as a start */
+    bool has_quick;   /* TAESD's decoder is there */
 } loam_image_info;
 
 LOAM_CHECK_RESULT loam_status loam_image_model_open(const char *path, const loam_image_options *o,
@@ -56,7 +58,7 @@ typedef struct loam_image_request {
     const char *negative; /* NULL: none (SDXL: zeros instead of an embedding, as diffusers has it) */
     int width, height;    /* 0: the model's own */
     int steps;
-    float guidance; /* classifier-free (Ho & Salimans 2022); 1: none, half the work */
+    float guidance; /* classifier-free (Ho & Salimans 2022); 0 and 1: none, half the work */
     uint64_t seed;
     bool noise_cuda; /* noise as torch's CUDA generator makes it, else as its CPU generator does */
     int n;           /* pictures, of seeds seed, seed + 1, … */
@@ -71,7 +73,7 @@ typedef struct loam_image_request {
     const loam_image_rgb *start; /* image to image: scaled to the size asked for by the caller; NULL: noise alone */
     const uint8_t *mask;         /* [height][width] with a start: 255 is made anew, 0 stays; NULL: all is */
     float strength;              /* of the change, 0 to 1 */
-    float hires;                 /* > 1: then made this much larger and worked over again; 0: no */
+    float hires;                 /* > 1: then made this much larger and worked over again; 0: no; not with a mask */
     float hires_strength;
     int hires_steps;   /* 0: as steps */
     bool quick_decode; /* pixels by TAESD */

@@ -59,12 +59,12 @@ struct loam_image_model {
     const char *taesd; /* the part, or NULL */
     bool has_vae;      /* else pixels come from TAESD alone */
     loam_levels levels;
-    int steps_offset, original_steps;    /* schedule.h */
-    bool trailing;                       /* the model asks for timesteps that end where the noise begins */
-    bool end_at_first_level;             /* of DDIM */
-    char *loras;                         /* which are in the store: "path:strength\n" each */
+    int steps_offset, original_steps;      /* schedule.h */
+    bool trailing;                         /* the model asks for timesteps that end where the noise begins */
+    bool end_at_first_level;               /* of DDIM */
+    char *loras;                           /* which are in the store: "path:strength\n" each */
     loam_image_net nets[LOAM_IMAGE_PARTS]; /* those of another size are replaced */
-    bool lean;                           /* nets are freed when their stage is over */
+    bool lean;                             /* nets are freed when their stage is over */
 };
 
 /* Plans the part's net for this size unless it is there. The net is then run through loam_image_net_of. */
@@ -157,13 +157,8 @@ LOAM_CHECK_RESULT loam_status loam_image_latents(loam_image_model *m, const loam
 
 /* ---- pixels ---- */
 
-/* Tiles of a whole picture. */
-int loam_image_n_tiles(int64_t h, int64_t w, int tile);
-/* latent [c][h][w] as the UNet has it -> RGB of factor·h × factor·w. tile: its side in latent positions, or 0. watch
- * may cancel between tiles, and is told of them as steps first, first + 1, … of n_steps, if n_steps > 0. */
-LOAM_CHECK_RESULT loam_status loam_image_decode_part(loam_image_model *m, const float *latent, int64_t h, int64_t w,
-                                                     int tile, bool quick, const loam_image_watch *watch, int first,
-                                                     int n_steps, loam_image_rgb *out, loam_err *err);
+/* latent [c][h][w] as the UNet has it -> RGB of factor·h × factor·w. tile: its side in latent positions, or 0: none.
+ * watch is told of tiles, and may cancel between them. CORRUPT when the VAE gives what is no number. */
 LOAM_CHECK_RESULT loam_status loam_image_decode(loam_image_model *m, const float *latent, int64_t h, int64_t w,
                                                 int tile, bool quick, const loam_image_watch *watch,
                                                 loam_image_rgb *out, loam_err *err);

@@ -32,41 +32,40 @@ static float ramp(int64_t i, int64_t n, int64_t width, bool first, bool last)
     return w;
 }
 
-/* Runs the decoder over one tile: rows [.., 3] scaled to 0 … 1 in *pixels. */
+/* Runs the decoder over one tile: *pixels [th·f][tw·f][3], about -1 to 1, until the next run. */
 static loam_status decode_tile(loam_image_model *m, const float *latent, int64_t h, int64_t w, int64_t y0, int64_t x0,
                                int64_t th, int64_t tw, const float **pixels, loam_err *err)
 {
-    float *rows = loam_net_in(&m->vae_net, 0);
+    loam_net *net = loam_image_net_of(m, LOAM_IMAGE_DECODER);
+    float *rows = loam_net_in(net, 0);
     int64_t c = m->vae.latent;
     for (int64_t y = 0; y < th; y++)
         for (int64_t x = 0; x < tw; x++)
             for (int64_t j = 0; j < c; j++)
                 rows[(y * tw + x) * c + j] = latent[(j * h + y0 + y) * w + x0 + x] / m->vae.scale + m->vae.shift;
-    LOAM_TRY(loam_net_run(&m->vae_net, NULL, NULL, err));
-    *pixels = loam_net_out(&m->vae_net, 0);
+    LOAM_TRY(loam_net_run(net, NULL, NULL, err));
+    *pixels = loam_net_out(net, 0);
     return LOAM_OK;
 }
 
-static loam_status decode_tiled(loam_image_model *m, const float *latent, int64_t h, int64_t w, int tile,
-                                const loam_image_watch *watch, loam_image_rgb *out, loam_err *err)
+/* Tiles of `tile` latent positions that overlap by a quarter, mixed by ramps; tile ≥ both sides: one, whole. sum
+ * [h·f][w·f][4] of r, g, b and weight, zeroed. */
+static loam_status sum_tiles(loam_image_model *m, const float *latent, int64_t h, int64_t w, int64_t tile,
+                             const loam_image_watch *watch, float *sum, loam_err *err)
 {
     const int64_t f = m->vae.factor, th = h < tile ? h : tile, tw = w < tile ? w : tile;
     const int64_t overlap = tile / 4 > 0 ? tile / 4 : 1, step = tile > overlap ? tile - overlap : 1;
     const int64_t ny = h > th ? (h - th + step - 1) / step + 1 : 1, nx = w > tw ? (w - tw + step - 1) / step + 1 : 1;
-    size_t n = (size_t)(h * f * w * f);
-    float *sum = calloc(n * 4, sizeof *sum); /* r, g, b, weight */
-    if (!sum)
-        LOAM_FAIL(err, NO_MEMORY, "no memory for a picture of %d x %d", out->width, out->height);
-    loam_status st = loam_image_want_vae(m, th, tw, err);
-    for (int64_t i = 0; st == LOAM_OK && i < ny * nx; i++) {
+    LOAM_TRY(loam_image_want(m, LOAM_IMAGE_DECODER, (loam_image_key){1, th, tw, 0}, err));
+    for (int64_t i = 0; i < ny * nx; i++) {
         /* the last tile of a row or column ends at the edge and overlaps more */
         int64_t ty = i / nx, tx = i % nx, y0 = ty * step < h - th ? ty * step : h - th;
         int64_t x0 = tx * step < w - tw ? tx * step : w - tw;
         const float *pixels = NULL;
-        st = loam_image_check_cancelled(watch, err);
-        if (st == LOAM_OK)
-            st = decode_tile(m, latent, h, w, y0, x0, th, tw, &pixels, err);
-        for (int64_t y = 0; st == LOAM_OK && y < th * f; y++) {
+        loam_image_tell(watch, "decode", (int)i, (int)(ny * nx));
+        LOAM_TRY(loam_image_check_cancelled(watch, err));
+        LOAM_TRY(decode_tile(m, latent, h, w, y0, x0, th, tw, &pixels, err));
+        for (int64_t y = 0; y < th * f; y++) {
             float wy = ramp(y, th * f, overlap * f, y0 == 0, y0 + th == h);
             for (int64_t x = 0; x < tw * f; x++) {
                 float weight = wy * ramp(x, tw * f, overlap * f, x0 == 0, x0 + tw == w);
@@ -76,23 +75,48 @@ static loam_status decode_tiled(loam_image_model *m, const float *latent, int64_
                 s[3] += weight;
             }
         }
-        loam_image_tell(watch, "decode", (int)i + 1, (int)(ny * nx));
     }
-    for (size_t i = 0; st == LOAM_OK && i < n; i++)
-        for (int j = 0; j < 3; j++)
-            out->pixels[i * 3 + (size_t)j] = to_byte(sum[i * 4 + (size_t)j] / sum[i * 4 + 3] * 0.5f + 0.5f);
+    loam_image_tell(watch, "decode", (int)(ny * nx), (int)(ny * nx));
+    return LOAM_OK;
+}
+
+static loam_status not_a_number(loam_err *err)
+{
+    LOAM_FAIL(err, CORRUPT, "the VAE's pixels are not numbers; another VAE may help");
+}
+
+static loam_status decode_vae(loam_image_model *m, const float *latent, int64_t h, int64_t w, int64_t tile,
+                              const loam_image_watch *watch, loam_image_rgb *out, loam_err *err)
+{
+    const size_t n = (size_t)out->width * (size_t)out->height;
+    float *sum = calloc(n * 4, sizeof *sum);
+    if (!sum)
+        LOAM_FAIL(err, NO_MEMORY, "no memory for a picture of %d x %d", out->width, out->height);
+    loam_status st = sum_tiles(m, latent, h, w, tile, watch, sum, err);
+    for (size_t i = 0; st == LOAM_OK && i < n; i++) {
+        const float *s = sum + i * 4;
+        if (!isfinite(s[0] + s[1] + s[2]))
+            st = not_a_number(err);
+        for (size_t j = 0; j < 3; j++)
+            out->pixels[i * 3 + j] = to_byte(s[j] / s[3] * 0.5f + 0.5f);
+    }
     free(sum);
     return st;
 }
 
-static loam_status decode_quick(loam_image_model *m, const float *latent, int64_t h, int64_t w, loam_image_rgb *out,
-                                loam_err *err)
+static loam_status decode_quick(loam_image_model *m, const float *latent, int64_t h, int64_t w,
+                                const loam_image_watch *watch, loam_image_rgb *out, loam_err *err)
 {
     const float *pixels;
-    LOAM_TRY(loam_image_want_taesd(m, h, w, err));
-    LOAM_TRY(loam_taesd_run(&m->taesd_net, latent, &pixels, err));
-    for (size_t i = 0; i < (size_t)out->width * (size_t)out->height * 3; i++)
+    loam_image_tell(watch, "decode", 0, 1);
+    LOAM_TRY(loam_image_want(m, LOAM_IMAGE_QUICK, (loam_image_key){1, h, w, 0}, err));
+    LOAM_TRY(loam_taesd_run(loam_image_net_of(m, LOAM_IMAGE_QUICK), latent, &pixels, err));
+    for (size_t i = 0; i < (size_t)out->width * (size_t)out->height * 3; i++) {
+        if (!isfinite(pixels[i]))
+            return not_a_number(err);
         out->pixels[i] = to_byte(pixels[i]);
+    }
+    loam_image_tell(watch, "decode", 1, 1);
     return LOAM_OK;
 }
 
@@ -100,11 +124,12 @@ loam_status loam_image_decode(loam_image_model *m, const float *latent, int64_t 
                               const loam_image_watch *watch, loam_image_rgb *out, loam_err *err)
 {
     LOAM_TRY(loam_image_rgb_new((int)(w * m->info.multiple), (int)(h * m->info.multiple), out, err));
-    loam_status st;
-    if (quick || !m->has_vae)
-        st = decode_quick(m, latent, h, w, out, err);
-    else
-        st = decode_tiled(m, latent, h, w, tile > 0 ? tile : (int)(h > w ? h : w), watch, out, err);
+    loam_status st = quick || !m->has_vae ? decode_quick(m, latent, h, w, watch, out, err)
+                                          : decode_vae(m, latent, h, w,
+                                                       tile > 0 ? tile
+                                                       : h > w  ? h
+                                                                : w,
+                                                       watch, out, err);
     if (st != LOAM_OK) {
         free(out->pixels);
         out->pixels = NULL;
@@ -115,18 +140,13 @@ loam_status loam_image_decode(loam_image_model *m, const float *latent, int64_t 
 loam_status loam_image_encode(loam_image_model *m, const loam_image_rgb *picture, float *moments, loam_err *err)
 {
     int64_t h = picture->height, w = picture->width, f = m->vae.factor;
-    loam_image_key k = {1, h, w, 0};
-    if (memcmp(&k, &m->encoder_key, sizeof k) != 0) {
-        loam_net_free(&m->encoder_net);
-        m->encoder_key = (loam_image_key){0};
-        LOAM_TRY(loam_vae_encoder_net(m->store, &m->vae, 1, h, w, &m->encoder_net, err));
-        m->encoder_key = k;
-    }
-    float *rows = loam_net_in(&m->encoder_net, 0);
+    LOAM_TRY(loam_image_want(m, LOAM_IMAGE_ENCODER, (loam_image_key){1, h, w, 0}, err));
+    loam_net *net = loam_image_net_of(m, LOAM_IMAGE_ENCODER);
+    float *rows = loam_net_in(net, 0);
     for (int64_t i = 0; i < h * w * 3; i++)
         rows[i] = (float)picture->pixels[i] / 127.5f - 1.0f;
-    LOAM_TRY(loam_net_run(&m->encoder_net, NULL, NULL, err));
-    loam_planes_from_rows(loam_net_out(&m->encoder_net, 0), 1, 2 * m->vae.latent, h / f * (w / f), moments);
+    LOAM_TRY(loam_net_run(net, NULL, NULL, err));
+    loam_planes_from_rows(loam_net_out(net, 0), 1, 2 * m->vae.latent, h / f * (w / f), moments);
     return LOAM_OK;
 }
 
