@@ -3,15 +3,15 @@
 import {readEvents} from '/events.js';
 
 /* kind: 'network' nobody answers; 'key' a key is needed or wrong; 'context' the conversation is too long; 'busy' try
- * again soon; 'refused' the request is at fault; 'server' the server is. */
+ * again soon; 'refused' the request is at fault; 'server' the server is. param: the field at fault, or null. */
 export class ApiError extends Error {
-  constructor(kind, message) {
+  constructor(kind, message, {status = 0, param = null} = {}) {
     super(message);
-    this.kind = kind;
+    Object.assign(this, {kind, status, param});
   }
 }
 
-function headers(key) { return key ? {Authorization: `Bearer ${key}`} : {}; }
+export function headers(key) { return key ? {Authorization: `Bearer ${key}`} : {}; }
 
 function kindOf(status, code) {
   if (status === 401 || status === 403) return 'key';
@@ -20,7 +20,8 @@ function kindOf(status, code) {
   return status >= 500 ? 'server' : 'refused';
 }
 
-async function call(path, options) {
+/* fetch, with an ApiError in place of any reply that is not a success. */
+export async function call(path, options) {
   let reply;
   try {
     reply = await fetch(path, {cache: 'no-store', ...options});
@@ -38,7 +39,8 @@ async function call(path, options) {
   const text = typeof error?.message === 'string' && error.message ?
       error.message :
       `The server said: ${reply.status} ${reply.statusText}`;
-  throw new ApiError(kindOf(reply.status, error?.code), text);
+  const param = typeof error?.param === 'string' ? error.param : null;
+  throw new ApiError(kindOf(reply.status, error?.code), text, {status: reply.status, param});
 }
 
 /* The first model: {id, meta?}. */

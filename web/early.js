@@ -1,4 +1,5 @@
-/* Runs before the first paint: the chosen theme and whether the list is hidden, so that nothing flashes. */
+/* Runs before the first paint: the chosen theme, which part is on view, and whether the list is hidden, so that nothing
+ * flashes. */
 (function() {
 var root = document.documentElement;
 try {
@@ -8,4 +9,5 @@ try {
 } catch (e) {
   /* storage is blocked: the system's theme it is */
 }
+root.dataset.view = /^#pictures(\/|$)/.test(location.hash) ? 'pictures' : 'chat';
 })();

@@ -1,4 +1,5 @@
-/* The page: joins conversations, runs, and what is on view. */
+/* The page: joins conversations, runs, and what is on view. Pictures are a part of their own, loaded when somebody goes
+ * there. */
 import {$, announce, icon, el, onMac} from '/dom.js';
 import {Connection, shortName} from '/connection.js';
 import {Composer} from '/composer.js';
@@ -19,6 +20,7 @@ const SUGGESTIONS = [
 
 let current = null; /* the conversation on view; null before its first message */
 let retryOnKey = null;
+let pictures = null; /* the view of pictures, once it was looked at */
 
 const settings = new Settings({
   keyChanged: () => connection.check(),
@@ -38,10 +40,12 @@ const thread = new Thread({
 });
 const connection = new Connection(() => settings.values.key, connectionChanged);
 
+const inPictures = () => document.documentElement.dataset.view === 'pictures';
+
 function refresh() {
-  sidebar.show(store.list(), current?.id);
+  sidebar.show(store.list(), inPictures() ? null : current?.id);
   composer.setRunning(Boolean(current && runs.isRunning(current.id)));
-  const title = current?.title || '';
+  const title = inPictures() ? 'Pictures' : current?.title || '';
   $('title').textContent = title;
   document.title = title ? `${title} · Loam` : 'Loam';
 }
@@ -61,13 +65,55 @@ function go(id) {
 
 function route() {
   const id = location.hash.slice(1);
-  if (id === 'prompt') return;
+  const [part, ...rest] = id.split('/');
+  drawPart(part === 'pictures');
+  if (inPictures()) {
+    showPictures(rest);
+    return;
+  }
+  pictures?.hide();
   const c = id ? store.load(id) : null;
   if (id && !c) history.replaceState(null, '', location.pathname);
   if (c && !runs.isRunning(c.id)) mendInterrupted(c);
   view(c);
   sidebar.closeDrawer();
   composer.focus();
+}
+
+/* Which part of Loam is on view: in the navigation, and on the one button that leads to the other. */
+function drawPart(other) {
+  document.documentElement.dataset.view = other ? 'pictures' : 'chat';
+  $(other ? 'to-chat' : 'to-pictures').removeAttribute('aria-current');
+  $(other ? 'to-pictures' : 'to-chat').setAttribute('aria-current', 'page');
+  const name = other ? 'Chat' : 'Pictures';
+  $('to-other').replaceChildren(icon(other ? 'chat' : 'picture'));
+  $('to-other').setAttribute('aria-label', name);
+  $('to-other').setAttribute('href', other ? '/' : '#pictures');
+  $('to-other').title = name;
+  $('skip').textContent = other ? 'Skip to the prompt' : 'Skip to the message box';
+}
+
+async function showPictures(rest) {
+  refresh();
+  sidebar.closeDrawer();
+  try {
+    const {Pictures} = await import('/pictures.js');
+    pictures ??= new Pictures({getKey: () => settings.values.key, askKey});
+  } catch {
+    toast('The server does not answer. Is it still running?', {label: 'Try again', run: route});
+    return;
+  }
+  if (inPictures()) pictures.show(rest);
+}
+
+/* Back to where the chat was left. */
+function toChat(e) {
+  if (e.ctrlKey || e.metaKey || e.shiftKey) return;
+  e.preventDefault();
+  if (inPictures())
+    go(current?.id ?? null);
+  else
+    composer.focus();
 }
 
 /* An answer that was under way when the page was left. */
@@ -195,6 +241,7 @@ function askKey(then) {
 
 function connectionChanged({state, model}) {
   if (state === 'key') askKey();
+  if (state === 'ready' && inPictures()) route();
   banner('away', state === 'away' ? 'The server does not answer. Still trying…' : null,
          {label: 'Try now', run: () => connection.check()});
   if (model)
@@ -213,15 +260,23 @@ function keys(e) {
   if (e.key === 'Escape' && !document.querySelector('dialog[open]')) {
     if (sidebar.closeDrawer())
       $('side-open').focus();
-    else if (stopHere())
+    else if (!inPictures() && stopHere())
       composer.focus();
   } else if ((e.ctrlKey || e.metaKey) && e.shiftKey && e.key.toLowerCase() === 'o') {
     e.preventDefault();
     go(null);
-  } else if (e.key === '/' && !e.ctrlKey && !e.metaKey && !e.altKey && !e.target.closest?.('input, textarea, dialog')) {
+  } else if (e.key === '/' && !e.ctrlKey && !e.metaKey && !e.altKey &&
+             !e.target.closest?.('input, textarea, select, dialog')) {
     e.preventDefault();
-    composer.box.focus();
+    focusBox();
   }
+}
+
+function focusBox() {
+  if (inPictures())
+    pictures?.focus();
+  else
+    composer.box.focus();
 }
 
 function begin() {
@@ -237,6 +292,12 @@ function begin() {
   document.querySelector('.wordmark').addEventListener('click', (e) => {
     e.preventDefault();
     go(null);
+  });
+  $('to-chat').addEventListener('click', toChat);
+  $('to-other').addEventListener('click', (e) => inPictures() && toChat(e));
+  $('skip').addEventListener('click', (e) => {
+    e.preventDefault();
+    focusBox();
   });
   for (const [verb, rest] of SUGGESTIONS)
     $('chips').append(el('button', {type: 'button', class: 'chip', onclick: () => send(`${verb} ${rest}.`)},

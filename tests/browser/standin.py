@@ -18,13 +18,15 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from standin_jobs import Jobs
+
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARIES = {
     "/lib/marked.js": "/usr/share/javascript/marked/marked.min.js",
     "/lib/purify.js": "/usr/share/nodejs/dompurify/dist/purify.min.js",
     "/lib/highlight.js": "/usr/share/javascript/highlight.js/highlight.min.js",
 }
-POLICY = ("default-src 'self'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; "
+POLICY = ("default-src 'self'; img-src 'self' data:; media-src 'self' blob:; style-src 'self'; script-src 'self'; connect-src 'self'; "
           "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'")
 
 SCRIPTS = {
@@ -140,6 +142,10 @@ class Handler(BaseHTTPRequestHandler):
             if self.allowed():
                 self.reply(200, {"object": "list", "data": [{"id": self.server.model, "object": "model", "meta": {"n_params": 134515008, "type": "Q4_1"}}]})
             return
+        if self.path.startswith("/api/"):
+            if self.allowed():
+                self.server.jobs.get(self, self.path)
+            return
         path = "/index.html" if self.path == "/" else self.path.split("?")[0]
         file = Path(LIBRARIES.get(path) or ROOT / "web" / path.lstrip("/"))
         if re.fullmatch(r"/[\w./-]+", path) and ".." not in path and file.is_file() and file.suffix in (".html", ".css", ".js", ".svg", ".txt"):
@@ -149,9 +155,11 @@ class Handler(BaseHTTPRequestHandler):
             self.refuse(404, "nothing here")
 
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"null")
         if not self.allowed():
             return
+        if self.path.startswith("/api/"):
+            return self.server.jobs.post(self, self.path, body)
         self.server.requests.append(body)
         said = body["messages"][-1]["content"]
         if m := re.search(r"status:(\d+)", said):
@@ -173,6 +181,10 @@ class Handler(BaseHTTPRequestHandler):
         if "echo" in said:
             return self.stream(body, "```json\n" + json.dumps(body, indent=1) + "\n```", 0)
         return self.stream(body, f"Answer number {len(self.server.requests)} to: {said}", 0.01)
+
+    def do_DELETE(self):
+        if self.allowed():
+            self.server.jobs.delete(self, self.path)
 
     def event(self, **more):
         data = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": self.server.model, **more}
@@ -223,6 +235,7 @@ class StandIn(ThreadingHTTPServer):
 
     def __init__(self, port=0, key=None, model="standin-135M", pause=0.004):
         self.key, self.model, self.pause = key, model, pause
+        self.jobs = Jobs()
         self.requests, self.left, self.forgive, self.open = [], 0, False, set()
         super().__init__(("127.0.0.1", port), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
@@ -243,6 +256,7 @@ class StandIn(ThreadingHTTPServer):
         return self
 
     def end(self):
+        self.jobs.stopping = True
         self.shutdown()
         self.server_close()
         for connection in list(self.open):
