@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/cpu.h"
+#include "cli/bench_making.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/report.h"
@@ -94,6 +95,8 @@ static int print_json(const loam_bench_options *o, const loam_bench_result *b)
 
 int loam_verb_bench(int argc, char **argv)
 {
+    if (argc > 1 && (strcmp(argv[1], "image") == 0 || strcmp(argv[1], "video") == 0))
+        return loam_bench_making_verb(argc - 1, argv + 1);
     const char *model = "smollm2";
     bool json = false;
     loam_bench_options o = {.n_prompt = 512, .n_gen = 128, .n_streams = 1, .repeats = 5};
@@ -119,7 +122,8 @@ int loam_verb_bench(int argc, char **argv)
         "",
         "Measures how fast a model reads a prompt and writes an answer.",
         "The letters are llama-bench's. Prints tokens a second (mean ± standard deviation) and, in brackets,\n"
-        "the share of what this machine can do at all. Let nothing else run meanwhile.",
+        "the share of what this machine can do at all. Let nothing else run meanwhile.\n"
+        "`loam bench image` and `loam bench video` measure models of pictures and clips.",
         0,
         0,
     };
