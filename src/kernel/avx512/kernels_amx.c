@@ -9,7 +9,7 @@
 #include "kernel/avx512/bf16.h"
 #include "kernel/kernel_int.h"
 
-enum { TILE = 1024, ROWS = 16, CHUNK = 32, BLOCK = 512 }; /* bytes of a tile; k of a tile; k of a block of weights */
+enum { TILE = 1024, ROWS = 16, CHUNK = 32, BLOCK = 256 }; /* bytes of a tile; k of a tile; k of a block of weights */
 
 typedef struct tile_config {
     uint8_t palette, start_row, reserved[14];
