@@ -107,6 +107,8 @@ int loam_verb_image(int argc, char **argv)
         loam_images_numbered(path, sizeof path, out, made.n, i);
         st = loam_images_save(&made, i, path, &err);
         if (st == LOAM_OK)
+            loam_making_show(made.pictures[i]);
+        if (st == LOAM_OK)
             fprintf(stderr, "%s: %d x %d, seed %llu\n", path, made.width, made.height,
                     (unsigned long long)(r.seed + (uint64_t)i));
     }

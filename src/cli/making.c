@@ -1,12 +1,14 @@
 #include "cli/making.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "service/thumbnail.h"
 
 void loam_making_begin(loam_making *m)
 {
@@ -73,4 +75,19 @@ void loam_making_end(loam_making *m)
 {
     if (m->terminal)
         fprintf(stderr, "\r\x1b[K");
+}
+
+void loam_making_show(const loam_picture *p)
+{
+    enum { COLUMNS = 48, MAX_BYTES = 32 << 20 };
+    loam_buf text;
+    loam_err err;
+    if (!isatty(STDOUT_FILENO))
+        return;
+    loam_buf_init(&text, MAX_BYTES);
+    loam_terminal_kind kind = loam_terminal_kind_of(getenv("TERM"), getenv("TERM_PROGRAM"), getenv("COLORTERM"));
+    if (loam_thumbnail_format(p, kind, COLUMNS, &text, &err) == LOAM_OK) /* a picture that is not shown is no error */
+        fwrite(loam_buf_text(&text), 1, text.len, stdout);
+    fflush(stdout);
+    loam_buf_deinit(&text);
 }

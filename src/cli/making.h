@@ -17,6 +17,8 @@ void loam_making_begin(loam_making *m);
 loam_images_watch loam_making_watch(loam_making *m);
 /* Leaves the terminal on an empty line. */
 void loam_making_end(loam_making *m);
+/* Shows a picture on stdout when that is a terminal that can. */
+void loam_making_show(const loam_picture *p);
 /* Prints the sentence; the exit code. */
 int loam_making_failed(const loam_err *err);
 

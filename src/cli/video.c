@@ -96,6 +96,8 @@ int loam_verb_video(int argc, char **argv)
     if (st == LOAM_OK)
         st = loam_videos_save(&made, out, av1, &err);
     if (st == LOAM_OK)
+        loam_making_show(made.frames[0]);
+    if (st == LOAM_OK)
         fprintf(stderr, "%s: %d frames of %d x %d, seed %llu\n%.1f s: text %.1f, steps %.1f, pixels %.1f\n", out,
                 made.n_frames, made.width, made.height, (unsigned long long)r.seed, loam_clock_s() - t0, made.text_s,
                 made.steps_s, made.decode_s);
