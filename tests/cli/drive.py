@@ -462,6 +462,40 @@ def bench_prints_numbers_a_script_can_read():
     expect(r, 0, stdout=r"answer 8 × 3 +[\d.]+ ± [\d.]+ tokens/s")
 
 
+@case
+def bench_measures_each_stage_of_pictures_and_clips():
+    models = os.path.join(ROOT, "tests", "golden", "pictures")
+    r = loam("bench", "image", "-m", models + "/sd15", "--taesd", models + "/taesd/original_decoder.safetensors", "-W", "64",
+             "-H", "64", "-r", "2", "--json")
+    expect(r, 0)
+    o = json.loads(r.stdout)
+    stages = {s["stage"]: s for s in o["stages"]}
+    assert list(stages) == ["text", "step", "pixels", "quick"] and o["width"] == 64 and o["steps"] == 20, o
+    # what PyTorch counts: tests/golden/make/pictures_work.py
+    for stage, ops in (("step", 4338928), ("pixels", 17770496)):
+        assert abs(stages[stage]["gflop"] * 1e9 / ops - 1) < 1e-5, stages[stage]
+    for s in o["stages"]:
+        spent = sum(part["s"] for part in s["operations"])
+        assert 0 < s["best"] <= s["s"] and 0 < spent <= s["s"] and abs(spent + s["waiting_s"] - s["s"]) < 1e-5 + 1e-4 * s["s"], s
+    r = loam("bench", "image", "-m", models + "/sd15", "-W", "64", "-H", "64", "-r", "1", "--stage", "step", "--guided")
+    expect(r, 0, stdout=r"UNet, 2 latents of 8 x 8: [\d.]+ s")
+    assert "VAE" not in r.stdout and "text encoder" not in r.stdout, r.stdout
+    r = loam("bench", "video", "-m", models + "/wan", "-W", "32", "-H", "32", "-f", "9", "-r", "1", "--json")
+    expect(r, 0)
+    names = [s["name"] for s in json.loads(r.stdout)["stages"]]
+    times = [s["times"] for s in json.loads(r.stdout)["stages"]]
+    assert len(names) == 5 and "transformer, 1 x 3 latents of 4 x 4" in names and times == [1, 1, 30, 1, 2], (names, times)
+    r = loam("bench", "video", "-m", models + "/sd15", "--motion", models + "/animatediff/motion_adapter", "-W", "32", "-H",
+             "32", "-f", "3", "-r", "1")
+    expect(r, 0, stdout="UNet with motion modules, 1 x 3 latents of 4 x 4")
+    expect(loam("bench", "video", "-m", models + "/sd15"), 1, stderr="--motion")
+    expect(loam("bench", "image", "-m", models + "/wan"), 1, stderr="bench video")
+    expect(loam("bench", "image", "-m", models + "/sd15", "-W", "20"), 1, stderr="multiples of 8")
+    expect(loam("bench", "image", "-m", models + "/sd15", "--stage", "x"), 1, stderr="no stage 'x'")
+    expect(loam("bench", "image", env={"LOAM_IMAGE_MODEL": ""}, program=LOAM_TEST), 1)
+    expect(loam("bench", "image", "--help"), 0, stdout="--stage NAME")
+
+
 def main():
     words = sys.argv[1:]
     cases = [c for c in CASES if not words or any(w in c.__name__ for w in words)]
