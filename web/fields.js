@@ -9,8 +9,7 @@ function labelled(name, label, control, help, beside) {
   const id = idOf(name);
   control.id = id;
   if (help) control.setAttribute('aria-describedby', `${id}-help`);
-  const title = el('label', {for: id
-  }, label);
+  const title = el('label', {'for': id}, label);
   return el('div', {class: 'field'}, beside ? el('div', {class: 'field-head'}, title, ...beside) : title, control,
             help && el('p', {id: `${id}-help`, class: 'faint'}, help));
 }
@@ -56,8 +55,7 @@ export function choiceField(name, label, options, help, set) {
 
 export function rangeField(name, label, {least, most, step, start, help}, set) {
   const box = el('input', {type: 'range', min: least, max: most, step});
-  const out = el('output', {for: idOf(name)
-  });
+  const out = el('output', {'for': idOf(name)});
   const draw = (v) => {
     out.textContent = v.toFixed(2);
   };
@@ -90,8 +88,7 @@ export function segments(name, label, options, set) {
   const boxes = options.map(([value, text]) => {
     const id = `${idOf(name)}-${value}`;
     const box = el('input', {type: 'radio', name: idOf(name), id, value, onchange: () => set(value)});
-    group.append(box, el('label', {for: id
-                 }, text));
+    group.append(box, el('label', {'for': id}, text));
     return box;
   });
   return {
@@ -107,11 +104,7 @@ export function segments(name, label, options, set) {
 export function checkField(name, label, set) {
   const box = el('input', {type: 'checkbox', id: idOf(name), onchange: () => set(box.checked || null)});
   return {
-    node: el('div', {class: 'check'}, box,
-             el('label',
-                {for: idOf(name)
-                },
-                label)),
+    node: el('div', {class: 'check'}, box, el('label', {'for': idOf(name)}, label)),
     box,
     show(v) { box.checked = v === true; },
   };

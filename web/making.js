@@ -31,6 +31,7 @@ export class Making {
     this.form = $('make');
     this.start = new Start({
       changed: () => this.startChanged(),
+      taken: (picture) => this.setSize(...fitted(this.able, picture.width, picture.height)),
       wanted: () => acts.shown() && this.kind === 'image' && this.canStart,
     });
     this.form.addEventListener('submit', (e) => {
@@ -82,7 +83,7 @@ export class Making {
     if ($('pic-more')) $('pic-more').open = Boolean(open);
     for (const [name, control] of Object.entries(this.controls)) control.show(this.wish[name]);
     if (this.able) this.sizeChanged();
-    this.start.acts.changed();
+    this.startChanged();
     if (focused) document.getElementById(focused)?.focus();
   }
 
@@ -210,8 +211,8 @@ export class Making {
       this.setSeed(this.keepBox.checked ? this.wish.seed ?? this.acts.lastSeed() ?? randomSeed() : null);
     });
     const dice = iconButton('dice', 'Roll a seed', () => this.setSeed(randomSeed()));
-    seed.node.append(el('div', {class: 'seed'}, seed.box, dice, el('div', {class: 'check'}, this.keepBox, el('label', {for: 'pic-keep'
-                                                                   }, 'Keep'))));
+    seed.node.append(el('div', {class: 'seed'}, seed.box, dice,
+                        el('div', {class: 'check'}, this.keepBox, el('label', {'for': 'pic-keep'}, 'Keep'))));
     this.seedChanged();
     if (this.kind === 'video') return seed.node;
     return el('div', {class: 'seed-part'},
@@ -280,8 +281,7 @@ export class Making {
         if (good) this.set('loras', {...this.wish.loras, [name]: Number(strength.value)});
       });
       draw();
-      box.append(el('div', {class: 'check'}, tick, el('label', {for: id
-                    }, name), strength));
+      box.append(el('div', {class: 'check'}, tick, el('label', {'for': id}, name), strength));
     });
     return box;
   }
@@ -337,13 +337,11 @@ export class Making {
     this.draw();
   }
 
-  /* A picture that was made, to make the next one of: at its own proportions and the model's own area. */
+  /* A picture that was made, to make the next one of. */
   async startFrom(blob) {
     this.wishes.kind = 'image';
     this.draw();
     await this.start.take(blob);
-    const {picture} = this.start;
-    if (picture) this.setSize(...fitted(this.able, picture.width, picture.height));
   }
 
   focus() { (this.controls.prompt?.box ?? this.form).focus({preventScroll: false}); }

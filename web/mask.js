@@ -177,13 +177,8 @@ function toolButtons(painter, undo) {
   return {
     choose,
     node: el('div', {class: 'mask-tools', role: 'toolbar', 'aria-label': 'Mask tools'}, brush, eraser,
-             el('div', {class: 'field mask-size'},
-                el('label',
-                   {for: 'mask-size'
-                   },
-                   'Size'),
-                size),
-             undo, iconButton('invert', 'Swap what is made anew and what stays', () => painter.add('invert')),
+             el('div', {class: 'field mask-size'}, el('label', {'for': 'mask-size'}, 'Size'), size), undo,
+             iconButton('invert', 'Swap what is made anew and what stays', () => painter.add('invert')),
              iconButton('trash', 'Clear the mask', () => painter.add('clear'))),
   };
 }

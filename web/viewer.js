@@ -78,7 +78,9 @@ export class Viewer {
            step(1, 'right', 'Older', last)),
         el('div', {class: 'viewer-side'},
            el('header', {class: 'viewer-head'}, el('h2', {id: 'viewer-title'}, isClip(result) ? 'Clip' : 'Picture'),
-              copy, iconButton('close', 'Close', () => this.close(), {'data-act': 'close'})),
+              copy,
+              iconButton('close', 'Close', () => this.close(),
+                         {'data-act': 'close', class: 'icon-button viewer-close'})),
            el('div', {class: 'viewer-body'}, el('p', {class: 'viewer-prompt'}, prompt || '(no prompt)'),
               job.request?.negative && typeof job.request.negative === 'string' &&
                   el('p', {class: 'viewer-negative'}, el('b', {}, 'Not wanted: '), job.request.negative),

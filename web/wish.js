@@ -122,13 +122,15 @@ export function fitted(info, across, down) {
   return [round(Math.sqrt(area * across / down)), round(Math.sqrt(area * down / across))];
 }
 
-/* [{name, width, height}], without doubles; the model's own comes first when it is none of the shapes. */
+/* [{name, width, height}], without those that are nearly the same; the model's own comes first when it is none of the
+ * shapes. */
 export function presets(info) {
   const own = sizeOf(info);
   const list = own.width === own.height ? [] : [{name: 'own', width: own.width, height: own.height}];
   for (const [name, across, down] of SHAPES) {
     const [width, height] = fitted(info, across, down);
-    if (!list.some((p) => p.width === width && p.height === height)) list.push({name, width, height});
+    const near = (p) => Math.abs(Math.log(p.width / p.height * height / width)) < 0.1;
+    if (!list.some(near)) list.push({name, width, height});
   }
   return list;
 }

@@ -18,6 +18,26 @@ document.addEventListener('securitypolicyviolation', (e) => window.violations.pu
 """
 
 
+# Text whose contrast with what is behind it is under 4.5 to 1: [[text, ratio], …].
+CONTRAST = """() => {
+    const canvas = new OffscreenCanvas(1, 1).getContext('2d', {willReadFrequently: true});
+    const over = (colours) => { canvas.clearRect(0, 0, 1, 1); for (const c of colours) { canvas.fillStyle = c; canvas.fillRect(0, 0, 1, 1); } return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3); };
+    const light = (rgb) => { const [r, g, b] = rgb.map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+    const bad = [];
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let t; (t = walk.nextNode());) {
+        const e = t.parentElement;
+        if (!t.textContent.trim() || !e.checkVisibility({opacityProperty: true, visibilityProperty: true}) || e.closest('.unseen, .skip, noscript, :disabled')) continue;
+        const grounds = [];
+        for (let n = e; n; n = n.parentElement) grounds.unshift(getComputedStyle(n).backgroundColor);
+        const a = light(over(grounds)), b = light(over([...grounds, getComputedStyle(e).color]));
+        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        if (ratio < 4.5) bad.push([t.textContent.trim().slice(0, 30), ratio.toFixed(2)]);
+    }
+    return bad;
+}"""
+
+
 class Skip(Exception):
     pass
 
@@ -90,8 +110,9 @@ class Visit:
             self.bad.append(f"request to another host: {request.url}")
 
     def on_console(self, message):
-        if message.type in ("error", "warning") and not any(p.search(message.text) for p in self.forgive):
-            self.bad.append(f"console {message.type}: {message.text}")
+        text = f"{message.text} {(message.location or {}).get('url', '')}"
+        if message.type in ("error", "warning") and not any(p.search(text) for p in self.forgive):
+            self.bad.append(f"console {message.type}: {text}")
 
     def __exit__(self, kind, value, trace):
         with contextlib.suppress(Exception):

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from harness import Skip, case, equal, main, until
+from harness import CONTRAST, Skip, case, equal, main, until
 from standin import HTML, LIBRARIES, ROOT, SCRIPTS, StandIn
 
 ANSWER = ".answer:last-child"
@@ -575,25 +575,6 @@ def keyboard(visit, server):
         equal(page.evaluate("document.activeElement.id"), "open-settings", "focus after the dialog")
 
 
-CONTRAST = """() => {
-    const canvas = new OffscreenCanvas(1, 1).getContext('2d', {willReadFrequently: true});
-    const over = (colours) => { canvas.clearRect(0, 0, 1, 1); for (const c of colours) { canvas.fillStyle = c; canvas.fillRect(0, 0, 1, 1); } return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3); };
-    const light = (rgb) => { const [r, g, b] = rgb.map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-    const bad = [];
-    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    for (let t; (t = walk.nextNode());) {
-        const e = t.parentElement;
-        if (!t.textContent.trim() || !e.checkVisibility({opacityProperty: true, visibilityProperty: true}) || e.closest('.unseen, .skip, noscript, :disabled')) continue;
-        const grounds = [];
-        for (let n = e; n; n = n.parentElement) grounds.unshift(getComputedStyle(n).backgroundColor);
-        const a = light(over(grounds)), b = light(over([...grounds, getComputedStyle(e).color]));
-        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-        if (ratio < 4.5) bad.push([t.textContent.trim().slice(0, 30), ratio.toFixed(2)]);
-    }
-    return bad;
-}"""
-
-
 @case("standin")
 def colours(visit, server):
     """light and dark follow the system, the button overrules it for good, and text has a contrast of 4.5 in both"""
@@ -666,4 +647,5 @@ def spoken(visit, server):
 
 
 if __name__ == "__main__":
+    import page_pictures  # noqa: F401 its cases come after these
     main(StandIn)
