@@ -52,15 +52,30 @@ static bool equal_in_constant_time(const char *given, size_t n, const char *key)
     return !differ;
 }
 
+/* The password of "Basic base64(user:password)", which is all that clients of /sdapi/v1 can send; NULL: there is none.
+ * password is initialised by the caller. */
+static const char *read_basic(const char *authorization, loam_buf *password)
+{
+    loam_err err = LOAM_ERR_INIT;
+    if (!authorization || strncasecmp(authorization, "Basic ", 6) != 0 ||
+        loam_base64_decode(authorization + 6, strlen(authorization + 6), password, &err) != LOAM_OK)
+        return NULL;
+    const char *colon = strchr(loam_buf_text(password), ':');
+    return colon ? colon + 1 : NULL;
+}
+
 bool loam_http_key_is_known(const char *authorization, const char *x_api_key, char *const *keys, size_t n_keys)
 {
-    const char *given[2] = {NULL, x_api_key};
+    loam_buf password;
+    loam_buf_init(&password, 4096);
+    const char *given[3] = {NULL, x_api_key, read_basic(authorization, &password)};
     if (authorization && strncasecmp(authorization, "Bearer", 6) == 0 && authorization[6] == ' ')
         given[0] = authorization + 6 + strspn(authorization + 6, " ");
     unsigned known = 0;
-    for (int g = 0; g < 2; g++)
+    for (int g = 0; g < 3; g++)
         for (size_t i = 0; given[g] && i < n_keys; i++)
             known |= equal_in_constant_time(given[g], strlen(given[g]), keys[i]);
+    loam_buf_deinit(&password);
     return known;
 }
 

@@ -107,3 +107,75 @@ loam_status loam_http_form_parse(const char *type, const char *body, size_t len,
         at = next + k;
     }
 }
+
+/* Fields that are numbers or switches in JSON; a form has text only. */
+static bool is_number_name(const char *name)
+{
+    static const char *const names[] = {"n",
+                                        "seed",
+                                        "steps",
+                                        "guidance",
+                                        "strength",
+                                        "clip_skip",
+                                        "hires",
+                                        "hires_strength",
+                                        "hires_steps",
+                                        "tile",
+                                        "width",
+                                        "height",
+                                        "fps",
+                                        "shift",
+                                        "partial_images",
+                                        "output_compression",
+                                        "preview_every",
+                                        "frames"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static json_t *value_of(const char *name, const loam_http_part *part)
+{
+    bool is_switch = strcmp(name, "stream") == 0 || strcmp(name, "quick_decode") == 0;
+    json_t *v = NULL;
+    loam_err err = LOAM_ERR_INIT;
+    if (is_switch && part->n == 4 && strncasecmp(part->data, "true", 4) == 0)
+        return json_true();
+    if (is_switch && part->n == 5 && strncasecmp(part->data, "false", 5) == 0)
+        return json_false();
+    if (is_number_name(name) && loam_json_parse(part->data, part->n, 64, &v, &err) == LOAM_OK && json_is_number(v))
+        return v;
+    json_decref(v);
+    return json_stringn(part->data, part->n);
+}
+
+loam_status loam_http_form_object(const loam_http_form *form, json_t **out, loam_err *err)
+{
+    json_t *o = json_object();
+    *out = NULL;
+    for (int i = 0; i < form->n; i++) {
+        const loam_http_part *part = &form->parts[i];
+        char name[LOAM_HTTP_PART_NAME_MAX];
+        size_t n = strlen(part->name);
+        bool list = n > 2 && strcmp(part->name + n - 2, "[]") == 0;
+        if (part->file)
+            continue;
+        snprintf(name, sizeof name, "%.*s", (int)(list ? n - 2 : n), part->name);
+        json_t *v = value_of(name, part), *old = json_object_get(o, name);
+        bool twice = old && !(list && json_is_array(old));
+        if (!v || twice) {
+            json_decref(v);
+            json_decref(o);
+            LOAM_FAIL(err, INVALID, twice ? "'%s' comes twice" : "'%s' is no UTF-8 text", name);
+        }
+        if (list && !old)
+            json_object_set_new(o, name, old = json_array());
+        if (list)
+            json_array_append_new(old, v);
+        else
+            json_object_set_new(o, name, v);
+    }
+    *out = o;
+    return o ? LOAM_OK : loam_err_set(err, LOAM_STATUS_NO_MEMORY, __FILE__, __LINE__, "no memory for a form");
+}

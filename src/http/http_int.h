@@ -4,6 +4,7 @@
 #ifndef LOAM_HTTP_HTTP_INT_H
 #define LOAM_HTTP_HTTP_INT_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,7 +40,11 @@ typedef struct loam_http_service {
     atomic_bool stopping;
     atomic_int connections;
     atomic_int large_bodies;
-    struct loam_http_sdapi *sdapi; /* sdapi.c's */
+    struct {
+        pthread_mutex_t mutex; /* guards the rest; innermost */
+        char ids[64][LOAM_JOBS_ID_LENGTH + 1];
+        unsigned n; /* ever */
+    } sdapi;        /* the last jobs that came by /sdapi/v1: an interrupt there means them */
 } loam_http_service;
 
 typedef struct loam_http_exchange loam_http_exchange;
@@ -134,8 +139,8 @@ bool loam_http_host_is_local(const char *host);
 bool loam_http_origin_is_host(const char *origin, const char *host);
 bool loam_http_type_is_json(const char *content_type);
 bool loam_http_type_is_form(const char *content_type);
-/* Whether authorization ("Bearer KEY") or x_api_key is one of the keys; takes the same time for every wrong key of a
- * length. Either may be NULL. */
+/* Whether authorization ("Bearer KEY", or "Basic" with the key as password) or x_api_key is one of the keys; takes the
+ * same time for every wrong key of a length. Either may be NULL. */
 bool loam_http_key_is_known(const char *authorization, const char *x_api_key, char *const *keys, size_t n_keys);
 /* Whether an If-None-Match value names the entity tag (quotes included). */
 bool loam_http_etag_matches(const char *if_none_match, const char *etag);
@@ -169,6 +174,14 @@ void loam_http_job_post(loam_http_exchange *x);
 void loam_http_job_delete(loam_http_exchange *x);
 void loam_http_images_info(loam_http_exchange *x);
 void loam_http_images_generations(loam_http_exchange *x);
+void loam_http_images_edits(loam_http_exchange *x);
+void loam_http_videos(loam_http_exchange *x);
+void loam_http_videos_create(loam_http_exchange *x);
+void loam_http_video_get(loam_http_exchange *x);
+void loam_http_video_post(loam_http_exchange *x);
+void loam_http_video_delete(loam_http_exchange *x);
+void loam_http_sdapi_get(loam_http_exchange *x);
+void loam_http_sdapi_post(loam_http_exchange *x);
 void loam_http_chat_completions(loam_http_exchange *x);
 void loam_http_completions(loam_http_exchange *x);
 void loam_http_models(loam_http_exchange *x);

@@ -362,6 +362,98 @@ static void answer(loam_http_exchange *x, wish *w)
     }
 }
 
+/* ---- edits ---- */
+
+/* A picture of the request, from the form's file or the object's base64. *out NULL: there is none. */
+static loam_status take_picture(loam_http_exchange *x, const loam_http_form *form, json_t *body, const char *name,
+                                json_t **text, loam_picture **out, loam_err *err)
+{
+    loam_pictures *p = x->service->pictures;
+    const loam_http_part *found = NULL;
+    char list[16];
+    snprintf(list, sizeof list, "%s[]", name);
+    *text = NULL;
+    *out = NULL;
+    for (int i = 0; i < form->n; i++) {
+        const loam_http_part *part = &form->parts[i];
+        if (!part->file || (strcmp(part->name, name) != 0 && strcmp(part->name, list) != 0))
+            continue;
+        if (found)
+            LOAM_FAIL(err, INVALID, "'%s' is there more than once; one is supported", name);
+        found = part;
+    }
+    json_t *v = json_object_get(body, name);
+    if (json_is_array(v) && json_array_size(v) == 1)
+        v = json_array_get(v, 0);
+    if (found) {
+        LOAM_TRY(loam_pictures_decode_file(p, name, found->data, found->n, out, err));
+        *text = loam_pictures_encode(found->data, found->n);
+    } else if (json_is_string(v)) {
+        LOAM_TRY(loam_pictures_decode(p, name, json_string_value(v), json_string_length(v), out, err));
+        *text = json_incref(v);
+    } else if (v && !json_is_null(v)) {
+        LOAM_FAIL(err, INVALID, "'%s' must be one picture: a file of a form, or base64", name);
+    }
+    json_object_del(body, name);
+    if (*out && !*text)
+        LOAM_FAIL(err, NO_MEMORY, "no memory for a picture");
+    return LOAM_OK;
+}
+
+/* What the mask leaves transparent is made anew; without a mask, what the picture itself leaves transparent; without
+ * either, all of it, from the picture on. */
+static loam_status take_pictures(loam_http_exchange *x, const loam_http_form *form, json_t *body, wish *w,
+                                 const char **param, loam_err *err)
+{
+    loam_picture *picture = NULL, *mask = NULL;
+    json_t *start = NULL, *drawn = NULL, *white = NULL;
+    *param = "image";
+    loam_status st = take_picture(x, form, body, "image", &start, &picture, err);
+    if (st == LOAM_OK && !picture)
+        st = loam_err_set(err, LOAM_STATUS_INVALID, __FILE__, __LINE__, "'image' is missing: the picture to change");
+    if (st == LOAM_OK) {
+        *param = "mask";
+        st = take_picture(x, form, body, "mask", &drawn, &mask, err);
+    }
+    if (st == LOAM_OK)
+        st = loam_pictures_mask_of_alpha(mask ? mask : picture, &white, err);
+    if (st == LOAM_OK && mask && !white)
+        st = loam_err_set(err, LOAM_STATUS_INVALID, __FILE__, __LINE__,
+                          "'mask' is nowhere transparent, and so leaves nothing to change");
+    if (st == LOAM_OK &&
+        (json_object_set(w->job, "start", start) != 0 || (white && json_object_set(w->job, "mask", white) != 0)))
+        st = loam_err_set(err, LOAM_STATUS_NO_MEMORY, __FILE__, __LINE__, "no memory for a picture");
+    json_decref(start);
+    json_decref(drawn);
+    json_decref(white);
+    loam_picture_free(picture);
+    loam_picture_free(mask);
+    return st;
+}
+
+void loam_http_images_edits(loam_http_exchange *x)
+{
+    loam_http_form form;
+    if (!loam_http_has_pictures(x, false))
+        return;
+    json_t *body = loam_http_form_or_object(x, &form);
+    if (!body)
+        return;
+    wish w = {.job = json_object(), .edit = true, .format = "png"};
+    const char *param = NULL;
+    loam_err err = LOAM_ERR_INIT;
+    loam_status st = take_pictures(x, &form, body, &w, &param, &err);
+    loam_http_body_drop(x);
+    if (st != LOAM_OK)
+        loam_http_reply_failure(x, &err, param);
+    else if (read_fields(x, &w, body))
+        answer(x, &w);
+    json_decref(w.job);
+    json_decref(body);
+}
+
+/* ---- generations ---- */
+
 void loam_http_images_generations(loam_http_exchange *x)
 {
     if (!loam_http_has_pictures(x, false))

@@ -68,9 +68,10 @@ bool loam_http_await(loam_http_exchange *x, const char *id, loam_jobs_view *view
 
 int loam_http_job_failure(loam_http_exchange *x, const loam_jobs_view *view, char message[LOAM_ERR_MSG_MAX])
 {
+    loam_http_reply_header(x, "x-should-retry", "false"); /* OpenAI's clients would do all the work again */
     if (view->state == LOAM_JOBS_STATE_CANCELLED) {
         snprintf(message, LOAM_ERR_MSG_MAX, "the job %s was cancelled", view->id);
-        return 409;
+        return 400;
     }
     if (view->state == LOAM_JOBS_STATE_INTERRUPTED) {
         snprintf(message, LOAM_ERR_MSG_MAX, "the server stopped while it worked on this");

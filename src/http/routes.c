@@ -1,4 +1,5 @@
 /* The table of routes, and the order of the checks that every request passes before its body is read. */
+#include "http/form.h"
 #include "http/http_int.h"
 
 #include <stdio.h>
@@ -27,6 +28,11 @@ static const loam_http_route routes[] = {
     {"/detokenize", .post = loam_http_detokenize},
     {"/apply-template", .post = loam_http_apply_template},
     {"/v1/images/generations", .post = loam_http_images_generations},
+    {"/v1/images/edits", .post = loam_http_images_edits, .pictures = true, .form = true},
+    {"/v1/videos", .get = loam_http_videos, .post = loam_http_videos_create, .pictures = true, .form = true},
+    {"/v1/videos/", .prefix = true, .get = loam_http_video_get, .post = loam_http_video_post,
+     .del = loam_http_video_delete},
+    {"/sdapi/v1/", .prefix = true, .get = loam_http_sdapi_get, .post = loam_http_sdapi_post, .pictures = true},
     {"/api/jobs", .get = loam_http_jobs, .post = loam_http_jobs_submit, .pictures = true},
     {"/api/jobs/", .prefix = true, .get = loam_http_job_get, .post = loam_http_job_post, .del = loam_http_job_delete},
     {"/api/images/info", .get = loam_http_images_info},
@@ -194,4 +200,20 @@ json_t *loam_http_body_object(loam_http_exchange *x)
         return NULL;
     }
     return body;
+}
+
+json_t *loam_http_form_or_object(loam_http_exchange *x, loam_http_form *form)
+{
+    const char *type = loam_http_header(x, "Content-Type");
+    json_t *o = NULL;
+    loam_err err = LOAM_ERR_INIT;
+    form->n = 0;
+    if (!type || !loam_http_type_is_form(type))
+        return loam_http_body_object(x);
+    loam_status st = loam_http_form_parse(type, loam_buf_text(&x->body), x->body.len, form, &err);
+    if (st == LOAM_OK)
+        st = loam_http_form_object(form, &o, &err);
+    if (st != LOAM_OK)
+        loam_http_reply_failure(x, &err, NULL);
+    return o;
 }

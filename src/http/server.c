@@ -372,6 +372,7 @@ static loam_status set_up(loam_server *s, const loam_server_options *o, loam_cha
     pthread_cond_init(&s->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&s->mutex, NULL);
+    pthread_mutex_init(&v->sdapi.mutex, NULL);
     if (failed || !v->api_keys || !v->metrics)
         LOAM_FAIL(err, NO_MEMORY, "out of memory for the server");
     return LOAM_OK;
@@ -466,6 +467,7 @@ void loam_server_stop(loam_server *s)
     if (s->listen_fd >= 0)
         close(s->listen_fd);
     pthread_mutex_destroy(&s->mutex);
+    pthread_mutex_destroy(&s->service.sdapi.mutex);
     pthread_cond_destroy(&s->wake);
     loam_http_service *v = &s->service;
     for (size_t i = 0; i < v->n_api_keys; i++)

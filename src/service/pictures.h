@@ -2,7 +2,7 @@
  * up, pictures in it are decoded once), waits in the queue of jobs.h, and becomes files with the text of how they were
  * made. The picture model is loaded when the first job needs it, and used by the queue's thread alone.
  *
- * Every function may be called from any thread. */
+ * Every function may be called from any thread. It brings base64 and JSON with it. */
 #ifndef LOAM_SERVICE_PICTURES_H
 #define LOAM_SERVICE_PICTURES_H
 
@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/status.h"
+#include "format/base64.h"
 #include "format/json.h"
 #include "format/picture.h"
 #include "service/images.h"

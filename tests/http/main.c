@@ -1,20 +1,33 @@
 /* Tests of src/http: pure functions first, then a server over a fake chat and raw sockets. */
 #include "http_test.h"
 
-bench bench_begin(const loam_server_options *options)
+bench bench_begin_with(const loam_server_options *options, fake_pictures *fake)
 {
-    bench b = {.chat = fake_chat_new(2, 2000, 4)};
+    bench b = {.chat = fake_chat_new(2, 2000, 4), .fake = fake};
     loam_err err = LOAM_ERR_INIT;
-    loam_server_options none = {0};
-    if (loam_server_start(options ? options : &none, b.chat, &b.server, &err) != LOAM_OK)
+    loam_server_options o = options ? *options : (loam_server_options){0};
+    o.pictures = fake ? fake->pictures : NULL;
+    if (loam_server_start(&o, b.chat, &b.server, &err) != LOAM_OK)
         fail_msg("%s", err.msg);
     b.port = loam_server_port(b.server);
     return b;
 }
 
+bench bench_begin(const loam_server_options *options)
+{
+    return bench_begin_with(options, NULL);
+}
+
+bench bench_begin_pictures(bool images, bool videos, int max_queued)
+{
+    return bench_begin_with(NULL, fake_pictures_new(images, videos, max_queued));
+}
+
 void bench_end(bench *b)
 {
     loam_server_stop(b->server);
+    if (b->fake)
+        fake_pictures_free(b->fake);
     assert_int_equal(fake_chat_n_held(b->chat), 0);
     fake_chat_free(b->chat);
 }
