@@ -25,5 +25,6 @@ if ! "$venv/bin/pip" freeze 2>/dev/null | grep -qx "$client"; then
     fi
 fi
 "$venv/bin/python" "$root/tests/api/test_openai.py" || status=1
+"$venv/bin/python" "$root/tests/api/test_pictures.py" || status=1
 "$venv/bin/python" "$root/tests/api/chaos.py" || status=1
 exit $status
