@@ -147,7 +147,7 @@ loam_status loam_diffuse_new(const loam_diffuse_options *o, loam_diffuse **out, 
               : samplers[o->sampler].preserving ? LOAM_DIFFUSE_PATH_PRESERVING
                                                 : LOAM_DIFFUSE_PATH_FREE;
     d->points = calloc((size_t)d->n_steps + 1, sizeof *d->points);
-    d->memory = malloc(bytes);
+    d->memory = calloc(1, bytes); /* predictions that there are not yet are weighed with 0 */
     if (!o->generators)
         d->own_generators = malloc((size_t)o->n_images * sizeof *d->own_generators);
     if (!d->points || !d->memory || (!o->generators && !d->own_generators))

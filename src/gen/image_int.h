@@ -65,6 +65,7 @@ struct loam_image_model {
     char *loras;                           /* which are in the store: "path:strength\n" each */
     loam_image_net nets[LOAM_IMAGE_PARTS]; /* those of another size are replaced */
     bool lean;                             /* nets are freed when their stage is over */
+    size_t most_bytes;                     /* that a request may take, 0: what is free (for tests) */
 };
 
 /* Plans the part's net for this size unless it is there. The net is then run through loam_image_net_of. */

@@ -106,6 +106,8 @@ static size_t bytes_of(const loam_image_model *m, loam_image_part part)
 static size_t room(const loam_image_model *m)
 {
     size_t have = loam_memory_available();
+    if (m->most_bytes)
+        return m->most_bytes;
     for (int i = 0; i < LOAM_IMAGE_PARTS; i++)
         if (m->nets[i].ran && have < SIZE_MAX / 2)
             have += bytes_of(m, (loam_image_part)i);

@@ -183,53 +183,48 @@ static double lanczos(double x)
     return x < 1e-9 ? 1 : x >= 3 ? 0 : 3 * sin(pi * x) * sin(pi * x / 3) / (pi * pi * x * x);
 }
 
-/* One axis: n_in samples of `stride` floats apart to n_out; `lines` lines of 3 channels each. */
-static bool resize_axis(const float *in, int n_in, int64_t in_step, int64_t in_line, float *out, int n_out,
-                        int64_t out_step, int64_t out_line, int64_t lines)
+/* One axis: n_in positions of 3 bytes, in_step apart, to n_out; the same for `lines` lines. weight has room for the
+ * taps of one position. */
+static void resize_axis(const uint8_t *in, int n_in, int64_t in_step, int64_t in_line, uint8_t *out, int n_out,
+                        int64_t out_step, int64_t out_line, int64_t lines, double *weight)
 {
-    double scale = (double)n_in / n_out, support = 3 * (scale > 1 ? scale : 1);
-    int taps = (int)(2 * support) + 3;
-    double *weight = malloc((size_t)taps * sizeof *weight);
-    if (!weight)
-        return false;
+    double scale = (double)n_in / n_out, widen = scale > 1 ? scale : 1;
     for (int o = 0; o < n_out; o++) {
         double center = (o + 0.5) * scale, total = 0;
-        int first = (int)floor(center - support), last = (int)ceil(center + support);
+        int first = (int)floor(center - 3 * widen), last = (int)ceil(center + 3 * widen);
         first = first < 0 ? 0 : first;
         last = last > n_in - 1 ? n_in - 1 : last;
         for (int i = first; i <= last; i++)
-            total += weight[i - first] = lanczos((i + 0.5 - center) / (scale > 1 ? scale : 1));
+            total += weight[i - first] = lanczos((i + 0.5 - center) / widen);
         for (int64_t l = 0; l < lines; l++)
             for (int c = 0; c < 3; c++) {
                 double sum = 0;
                 for (int i = first; i <= last; i++)
-                    sum += weight[i - first] * (double)in[l * in_line + i * in_step + c];
-                out[l * out_line + o * out_step + c] = (float)(sum / total);
+                    sum += weight[i - first] * in[l * in_line + i * in_step + c];
+                out[l * out_line + o * out_step + c] = to_byte((float)(sum / total / 255));
             }
     }
-    free(weight);
-    return true;
 }
 
+/* Between the axes there are bytes, as Pillow has it. */
 loam_status loam_image_resize(const loam_image_rgb *in, int width, int height, loam_image_rgb *out, loam_err *err)
 {
-    size_t n_in = (size_t)in->width * (size_t)in->height * 3, n_mid = (size_t)width * (size_t)in->height * 3;
-    size_t n_out = (size_t)width * (size_t)height * 3;
-    float *a = malloc(n_in * sizeof *a), *b = malloc(n_mid * sizeof *b), *c = malloc(n_out * sizeof *c);
-    bool done = a && b && c;
-    for (size_t i = 0; done && i < n_in; i++)
-        a[i] = (float)in->pixels[i] / 255.0f;
-    done = done && resize_axis(a, in->width, 3, 3 * (int64_t)in->width, b, width, 3, 3 * (int64_t)width, in->height) &&
-           resize_axis(b, in->height, 3 * (int64_t)width, 3, c, height, 3 * (int64_t)width, 3, width);
-    loam_status st = LOAM_OK;
-    if (done)
-        st = loam_image_rgb_new(width, height, out, err);
-    for (size_t i = 0; done && st == LOAM_OK && i < n_out; i++)
-        out->pixels[i] = to_byte(c[i]);
-    free(a);
-    free(b);
-    free(c);
-    if (!done)
-        LOAM_FAIL(err, NO_MEMORY, "no memory for a picture of %d x %d", width, height);
+    const int longest = in->width > in->height ? in->width : in->height; /* no position has more taps */
+    LOAM_TRY(loam_image_rgb_new(width, height, out, err));
+    loam_image_rgb mid = {0};
+    loam_status st = loam_image_rgb_new(width, in->height, &mid, err);
+    double *weight = malloc((size_t)longest * sizeof *weight);
+    if (st == LOAM_OK && !weight)
+        st = loam_err_set(err, LOAM_STATUS_NO_MEMORY, __FILE__, __LINE__, "no memory to resize a picture");
+    if (st == LOAM_OK) {
+        const int64_t from = 3 * (int64_t)in->width, to = 3 * (int64_t)width;
+        resize_axis(in->pixels, in->width, 3, from, mid.pixels, width, 3, to, in->height, weight);
+        resize_axis(mid.pixels, in->height, to, 3, out->pixels, height, to, 3, width, weight);
+    } else {
+        free(out->pixels);
+        out->pixels = NULL;
+    }
+    free(weight);
+    free(mid.pixels);
     return st;
 }
