@@ -47,8 +47,12 @@ export function choiceField(name, label, options, help, set) {
   return {
     node: labelled(name, label, box, help),
     show(v) {
-      const at = options.findIndex(([value]) => value === (v ?? null));
-      box.selectedIndex = Math.max(0, at);
+      let at = options.findIndex(([value]) => value === (v ?? null));
+      if (at < 0) { /* of another program */
+        at = options.push([v, String(v)]) - 1;
+        box.append(el('option', {value: v}, String(v)));
+      }
+      box.selectedIndex = at;
     },
   };
 }

@@ -25,7 +25,7 @@ export class Gallery {
         this.near.unobserve(e.target);
         e.target.fetchMedia?.();
       }
-    }, {rootMargin: '400px'});
+    }, {rootMargin: '200px', scrollMargin: '200px'});
     this.end = new IntersectionObserver((entries) => {
       if (entries.some((e) => e.isIntersecting) && !this.older.disabled) this.loadOlder();
     });

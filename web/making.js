@@ -70,7 +70,8 @@ export class Making {
   /* --- drawing */
 
   draw() {
-    const focused = this.form.contains(document.activeElement) ? document.activeElement.id : '';
+    const at = this.form.contains(document.activeElement) ? document.activeElement : null;
+    const [from, to] = at?.matches('textarea') ? [at.selectionStart, at.selectionEnd] : [];
     const open = $('pic-more')?.open;
     const mode = segments('kind', 'What to make', [['image', 'Picture'], ['video', 'Clip']], (kind) => {
       this.wishes.kind = kind;
@@ -84,7 +85,10 @@ export class Making {
     for (const [name, control] of Object.entries(this.controls)) control.show(this.wish[name]);
     if (this.able) this.sizeChanged();
     this.startChanged();
-    if (focused) document.getElementById(focused)?.focus();
+    const again = at?.id && document.getElementById(at.id);
+    if (!again) return;
+    again.focus();
+    if (from !== undefined) again.setSelectionRange?.(from, to);
   }
 
   explanation() {

@@ -75,6 +75,7 @@ export class Pictures {
 
   async begin() {
     clearTimeout(this.timer);
+    const key = this.acts.getKey();
     let info;
     try {
       info = await this.jobs.info();
@@ -82,14 +83,14 @@ export class Pictures {
       if (e.status === 404 || e.status === 501)
         this.lacking(e);
       else
-        this.later(e);
+        this.later(e, key);
       return;
     }
     this.making.setInfo(info, null);
     try {
       await this.gallery.load();
     } catch (e) {
-      this.later(e);
+      this.later(e, key);
       return;
     }
     this.ready = true;
@@ -104,9 +105,12 @@ export class Pictures {
     this.making.setInfo(null, e.message);
   }
 
-  later(e) {
+  /* key: the one that was sent; by now there may be another. */
+  later(e, key) {
     this.trouble(e);
-    if (e.kind === 'key')
+    if (e.kind === 'key' && key !== this.acts.getKey())
+      this.timer = setTimeout(() => this.again());
+    else if (e.kind === 'key')
       this.acts.askKey(() => this.again());
     else
       this.timer = setTimeout(() => this.again(), TRY_AGAIN_MS);
@@ -141,7 +145,10 @@ export class Pictures {
   added(job, request) {
     this.feed.add(job, request);
     announce('Waiting for its turn');
-    if (matchMedia('(max-width: 960px)').matches) $('queue-part').scrollIntoView({behavior: 'smooth', block: 'start'});
+    if (matchMedia('(max-width: 960px)').matches) {
+      const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth';
+      $('queue-part').scrollIntoView({behavior, block: 'start'});
+    }
   }
 
   async attempt(what) {

@@ -2,6 +2,8 @@
 import {$, el, iconButton} from '/dom.js';
 import {previewUrl, promptOf} from '/jobs.js';
 
+const SHOWN = 12; /* finished pictures of a job that goes on */
+
 const STAGES = {
   load: 'loading the model',
   text: 'reading the prompt',
@@ -65,7 +67,7 @@ class Row {
     else
       this.bar.removeAttribute('value');
     if (job.preview > this.shown) this.showPreview(job);
-    while (this.made.children.length < job.nResults && this.made.children.length < 64)
+    while (this.made.children.length < job.nResults && this.made.children.length < SHOWN)
       this.addMade(job.id, this.made.children.length);
   }
 

@@ -3,10 +3,8 @@
 import {readSetting, writeSetting} from '/store.js';
 
 const KEY = 'loam.pictures';
-const GUESS = {
-  size: 512,
-  multiple: 8
-}; /* until the model was loaded once */
+/* Until the model was loaded once, its name has to do. */
+const guess = (info) => (/xl|flux|sd-?3/i.test(info?.model ?? '') ? 1024 : 512);
 
 const texts = ['prompt', 'negative'];
 /* field → [least, most, whole] */
@@ -106,9 +104,9 @@ const SHAPES = [['square', 1, 1], ['upright', 3, 4], ['tall', 2, 3], ['wide', 3,
 
 export function sizeOf(info) {
   return {
-    width: info?.width || info?.size || GUESS.size,
-    height: info?.height || info?.size || GUESS.size,
-    multiple: info?.multiple || GUESS.multiple,
+    width: info?.width || info?.size || guess(info),
+    height: info?.height || info?.size || guess(info),
+    multiple: info?.multiple || 8,
   };
 }
 

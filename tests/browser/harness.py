@@ -140,7 +140,7 @@ def until(what, get, wanted=bool, seconds=10):
 
 def equal(got, want, what=""):
     if got != want:
-        raise AssertionError(f"{what}: got {got!r}, want {want!r}")
+        raise AssertionError(f"{what}: got {repr(got)[:2000]}, want {repr(want)[:2000]}")
 
 
 def main(stand_in):

@@ -27,10 +27,9 @@ def make(page, prompt, wait=True):
         until("a tile", lambda: page.locator(".tile").count(), lambda n: n > before)
 
 
-def fill_queue(server, n, **request):
+def fill_gallery(server, n, **request):
     for i in range(n):
-        server.jobs.add("image", {"prompt": f"picture {i}", "width": 64, "height": 64, **request})
-    until("all done", lambda: [j["state"] for j in server.jobs.jobs.values()], lambda s: set(s) == {"done"}, 60)
+        server.jobs.add_done("image", {"prompt": f"picture {i}", "width": 64, "height": 64, **request})
 
 
 def picture_file(name="start.png", width=80, height=40, colour=(200, 30, 40)):
@@ -51,6 +50,7 @@ def pictures_make(visit, server):
         equal([page.is_visible("#prompt"), page.is_visible("#thread")], [False, False], "the chat is still there")
         make(page, "a slow fox", wait=False)
         equal(server.jobs.submitted, [{"kind": "image", "prompt": "a slow fox"}], "what was not set is left to the server")
+        page.wait_for_selector(".job")
         steps, previews = set(), set()
         while page.locator(".job").count():
             line, source = page.evaluate("() => [document.querySelector('.job-line')?.textContent, document.querySelector('.job-preview')?.src]")
@@ -277,7 +277,7 @@ def pictures_queue(visit, server):
 @case("standin")
 def pictures_gallery(visit, server):
     """the gallery loads page after page as it is scrolled, and fetches pictures only where one looks"""
-    fill_queue(server, 60)
+    fill_gallery(server, 60)
     with visit() as v_page:
         page = v_page
         fetched = []
@@ -299,7 +299,7 @@ def pictures_gallery(visit, server):
 @case("standin")
 def pictures_viewer(visit, server):
     """the viewer: neighbours, settings used again, start from it, download, delete once it was confirmed, and its address"""
-    fill_queue(server, 3, negative="<i>text</i>", steps=9, sampler="Euler")
+    fill_gallery(server, 3, negative="<i>text</i>", steps=9, sampler="Euler")
     with visit() as page:
         enter(page)
         page.click(f"{TILE} button >> nth=1")
@@ -396,22 +396,23 @@ def pictures_none(visit, server):
 @case("standin")
 def pictures_unknown_size(visit, server):
     """before the model was loaded its size is a guess; once it is known the form says so and keeps what was typed"""
-    server.jobs.loaded = False
+    server.jobs.loaded, server.jobs.size, server.jobs.encoder = False, 768, False
     with visit() as page:
         enter(page)
-        make(page, "first")
+        equal(page.inner_text(".preset >> nth=0"), "512 × 512")
+        make(page, "slow first", wait=False)
         page.fill("#pic-prompt", "typed meanwhile")
-        server.jobs.encoder = False
-        make(page, "second")
-        until("asked again", lambda: server.jobs.loaded)
-        equal(page.input_value("#pic-prompt"), "second")
-        equal(page.input_value("#pic-width"), "")
+        page.press("#pic-prompt", "Home")
+        until("the real size", lambda: page.inner_text(".preset >> nth=0"), lambda t: t == "768 × 768")
+        equal(page.locator("#pic-start").count(), 0, "a start for a model that cannot")
+        page.keyboard.type("was ")
+        equal(page.input_value("#pic-prompt"), "was typed meanwhile", "text and cursor")
 
 
 @case("standin")
 def pictures_for_everyone(visit, server):
     """names for all controls, contrast in light and dark, no id twice, nothing that sticks out on a phone"""
-    fill_queue(server, 2)
+    fill_gallery(server, 2)
     server.jobs.add("image", {"prompt": "fail"})
     server.jobs.add("image", {"prompt": "slow", "n": 3})
     nameless = "ns => ns.filter((n) => !(n.getAttribute('aria-label') || n.textContent.trim() || n.labels?.length)).map((n) => n.outerHTML)"

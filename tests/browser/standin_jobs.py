@@ -58,7 +58,7 @@ def from_data_url(text):
 
 class Jobs:
     def __init__(self):
-        self.model, self.video_model, self.loaded, self.encoder = "standin-sd", "standin-wan", True, True
+        self.model, self.video_model, self.loaded, self.size, self.encoder = "standin-sd", "standin-wan", True, 512, True
         self.jobs, self.lock, self.stopping, self.watchers = {}, threading.Condition(), False, 0
         self.submitted, self.lists = [], 0
         threading.Thread(target=self.work, daemon=True).start()
@@ -70,7 +70,7 @@ class Jobs:
         return {"model": self.model, "samplers": ["Euler", "Euler a", "DPM++ 2M"], "schedules": ["Normal", "Karras"], "loras": ["moss", "<b>ink</b>"],
                 "formats": ["png", "jpeg", "webp"], "defaults": {"steps": 20, "guidance": 7.0, "n": 1, "strength": 0.75, "hires_strength": 0.5, "sampler": "Euler a"},
                 "limits": {"n": 64, "side": 4096, "steps": 1000}, "loaded": known, "family": "Stable Diffusion 1.5" if known else None,
-                "size": 512 if known else None, "multiple": 8 if known else None, "has_encoder": self.encoder if known else None, "has_quick": False,
+                "size": self.size if known else None, "multiple": 8 if known else None, "has_encoder": self.encoder if known else None, "has_quick": False,
                 "video_model": self.video_model,
                 **({"video": {"family": "Wan 2.1", "width": 832, "height": 480, "frames": 33, "fps": 16, "steps": 20, "multiple": 16, "frame_unit": 4, "max_frames": 257}} if self.video_model else {})}
 
@@ -126,9 +126,9 @@ class Jobs:
         width, height = request.get("width", 64), request.get("height", 64)
         return {"media": "image/png", "bytes": png(width, height, colour), "width": width, "height": height, "seed": seed, "parameters": f"{request['prompt']}\nSteps: 20, Seed: {seed}"}
 
-    def clear(self):
-        with self.lock:
-            self.jobs.clear()
+    def add_done(self, kind, request):
+        job = self.add(kind, request, state="done", started_ms=1, finished_ms=2)
+        job["files"] = [self.file(job, 0)]
 
     # --- as JSON
 
