@@ -1,6 +1,5 @@
 #include "service/images.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +49,7 @@ loam_status loam_images_open(const loam_images_options *o, loam_images **out, lo
         return st;
     }
     const loam_image_info *i = loam_image_model_get_info(s->model);
-    s->info = (loam_images_info){s->name, i->family, i->size, i->multiple, i->has_encoder, o->taesd != NULL};
+    s->info = (loam_images_info){s->name, i->family, i->size, i->multiple, i->has_encoder, i->has_quick};
     *out = s;
     return LOAM_OK;
 }
@@ -124,12 +123,11 @@ static loam_status read_start(loam_images *s, const loam_images_request *r, read
         int unit = s->info.multiple; /* the nearest size that the model can have */
         y->r.width = r->width ? r->width : (from->width + unit / 2) / unit * unit;
         y->r.height = r->height ? r->height : (from->height + unit / 2) / unit * unit;
-        if (y->r.width < unit || y->r.height < unit || y->r.width > LOAM_PICTURE_MAX_SIDE ||
-            y->r.height > LOAM_PICTURE_MAX_SIDE) {
-            loam_err_set(err, LOAM_STATUS_INVALID, __FILE__, __LINE__, "the picture to start from is %d x %d",
-                         from->width, from->height);
-            st = LOAM_STATUS_INVALID;
-        }
+        const int most = loam_image_model_get_info(s->model)->max_side;
+        if (y->r.width < unit || y->r.height < unit || y->r.width > most || y->r.height > most)
+            st = loam_err_set(err, LOAM_STATUS_INVALID, __FILE__, __LINE__,
+                              "the picture to start from is %d x %d: sides of %d to %d are wanted", y->r.width,
+                              y->r.height, unit, most);
         if (st == LOAM_OK)
             st = fitted(from, y->r.width, y->r.height, &y->start, err);
         y->r.start = &y->start;
@@ -196,6 +194,13 @@ loam_status loam_images_check(loam_images *s, const loam_images_request *r, loam
 
 /* ---- results ---- */
 
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* A1111's text. width and height are the picture's; those of the first pass stand in it. */
 static loam_status describe(const loam_images *s, const loam_images_request *r, const loam_image_request *ready, int i,
                             int width, int height, char **out, loam_err *err)
 {
@@ -203,37 +208,42 @@ static loam_status describe(const loam_images *s, const loam_images_request *r, 
     loam_buf text;
     loam_buf_init(&text, LOAM_GENERATION_TEXT_MAX);
     loam_status st = loam_generation_text_set_prompts(&g, r->prompt ? r->prompt : "", r->negative, err);
+    if (ready->hires > 1 && !ready->start) {
+        width = ready->width ? ready->width : s->info.size;
+        height = ready->height ? ready->height : s->info.size;
+    } else if (ready->start) {
+        width = ready->start->width;
+        height = ready->start->height;
+    }
 #define ADD(...)                                                 \
     do {                                                         \
         if (st == LOAM_OK)                                       \
             st = loam_generation_text_add(&g, err, __VA_ARGS__); \
     } while (0)
-    ADD("Steps", "%d", ready->steps);
-    ADD("Sampler", "%s", loam_diffuse_sampler_name(ready->sampler));
-    if (ready->schedule != LOAM_SCHEDULE_AUTO)
-        ADD("Schedule type", "%s", loam_schedule_name(ready->schedule));
+    ADD("Steps", "%d", ready->n_sigmas ? ready->n_sigmas : ready->steps);
+    ADD("Sampler", "%s", loam_images_sampler_word(ready->sampler));
+    if (ready->n_sigmas)
+        ADD("Sigmas", "%s", r->sigmas);
+    else if (ready->schedule != LOAM_SCHEDULE_AUTO)
+        ADD("Schedule type", "%s", loam_images_schedule_word(ready->schedule));
     ADD("CFG scale", "%g", (double)ready->guidance);
     ADD("Seed", "%llu", (unsigned long long)(ready->seed + (uint64_t)i));
-    ADD("Size", "%dx%d", ready->hires > 1 ? (int)lroundf((float)width / ready->hires) : width,
-        ready->hires > 1 ? (int)lroundf((float)height / ready->hires) : height);
+    ADD("Size", "%dx%d", width, height);
     ADD("Model", "%s", s->name);
-    if (ready->noise_cuda)
-        ADD("RNG", "NV");
-    else
-        ADD("RNG", "CPU");
+    ADD("RNG", "%s", ready->noise_cuda ? "NV" : "CPU");
     if (ready->clip_skip > 0)
         ADD("Clip skip", "%d", ready->clip_skip);
     if (ready->start)
         ADD("Denoising strength", "%g", (double)ready->strength);
     if (ready->hires > 1) {
-        ADD("Denoising strength", "%g", (double)ready->hires_strength);
+        ADD(ready->start ? "Hires strength" : "Denoising strength", "%g", (double)ready->hires_strength);
         ADD("Hires upscale", "%g", (double)ready->hires);
         ADD("Hires upscaler", "Lanczos");
         if (ready->hires_steps > 0)
             ADD("Hires steps", "%d", ready->hires_steps);
     }
     for (int k = 0; k < r->n_loras; k++)
-        ADD("Adapter", "%s", r->loras[k]);
+        ADD("Adapter", "%s", base_name(r->loras[k]));
     ADD("Version", "loam " LOAM_VERSION);
 #undef ADD
     if (st == LOAM_OK)

@@ -29,6 +29,11 @@ LOAM_CHECK_RESULT loam_status loam_images_words_read(loam_images_words *y, const
                                                      loam_err *err);
 void loam_images_words_deinit(loam_images_words *y);
 
+/* The names that A1111 shows, which loam_diffuse_sampler_parse and loam_schedule_parse read; others as Loam has them.
+ * Static. */
+const char *loam_images_sampler_word(loam_diffuse_sampler s);
+const char *loam_images_schedule_word(loam_schedule s);
+
 /* The engine's watch that passes everything on to a user's. */
 typedef struct loam_images_relay {
     const loam_images_watch *to;

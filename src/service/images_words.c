@@ -22,12 +22,9 @@ static loam_status add_lora(const char *folder, loam_images_words *y, const char
     bool ending = strlen(name) > 12 && strcmp(name + strlen(name) - 12, ".safetensors") == 0;
     if (!is_path && folder && (strchr(name, '/') || strstr(name, "..")))
         LOAM_FAIL(err, INVALID, "the adapter '%s': a name in a prompt may not be a path", name);
+    const char *dot = is_path || ending ? "" : ".safetensors";
     char *path = NULL;
-    int n = is_path || !folder ? asprintf(&path, "%s%s", name,
-                                          ending    ? ""
-                                          : is_path ? ""
-                                                    : ".safetensors")
-                               : asprintf(&path, "%s/%s%s", folder, name, ending ? "" : ".safetensors");
+    int n = is_path || !folder ? asprintf(&path, "%s%s", name, dot) : asprintf(&path, "%s/%s%s", folder, name, dot);
     if (n < 0)
         LOAM_FAIL(err, NO_MEMORY, "no memory for an adapter");
     y->lora_paths[y->n_loras] = path;
@@ -100,6 +97,46 @@ loam_status loam_images_words_read(loam_images_words *y, const char *folder, con
     if (sigmas)
         LOAM_TRY(read_sigmas(y, sigmas, err));
     return LOAM_OK;
+}
+
+const char *loam_images_sampler_word(loam_diffuse_sampler s)
+{
+    static const char *const words[LOAM_DIFFUSE_SAMPLER_COUNT] = {
+        [LOAM_DIFFUSE_EULER] = "Euler",
+        [LOAM_DIFFUSE_EULER_A] = "Euler a",
+        [LOAM_DIFFUSE_HEUN] = "Heun",
+        [LOAM_DIFFUSE_DPMPP_2M] = "DPM++ 2M",
+        [LOAM_DIFFUSE_DPMPP_2M_SDE] = "DPM++ 2M SDE",
+        [LOAM_DIFFUSE_DPMPP_2M_SDE_HEUN] = "DPM++ 2M SDE Heun",
+        [LOAM_DIFFUSE_DPMPP_SDE] = "DPM++ SDE",
+        [LOAM_DIFFUSE_DDIM] = "DDIM",
+        [LOAM_DIFFUSE_LCM] = "LCM",
+        [LOAM_DIFFUSE_TCD] = "TCD",
+        [LOAM_DIFFUSE_UNIPC] = "UniPC",
+    };
+    return words[s];
+}
+
+const char *loam_images_schedule_word(loam_schedule s)
+{
+    switch (s) {
+    case LOAM_SCHEDULE_NORMAL:
+        return "Normal";
+    case LOAM_SCHEDULE_KARRAS:
+        return "Karras";
+    case LOAM_SCHEDULE_EXPONENTIAL:
+        return "Exponential";
+    case LOAM_SCHEDULE_SGM_UNIFORM:
+        return "SGM Uniform";
+    case LOAM_SCHEDULE_SIMPLE:
+        return "Simple";
+    case LOAM_SCHEDULE_BETA:
+        return "Beta";
+    case LOAM_SCHEDULE_DDIM_UNIFORM:
+        return "DDIM";
+    default:
+        return loam_schedule_name(s);
+    }
 }
 
 loam_status loam_images_picture_of(const loam_image_rgb *rgb, loam_picture **out, loam_err *err)
