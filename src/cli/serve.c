@@ -1,4 +1,5 @@
-/* loam serve: a chat model, and a picture model when one is given, the API and the page, in one process. */
+/* loam serve: a chat model, and models of pictures and clips when they are given, the API and the page, in one process.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
@@ -72,15 +73,22 @@ static loam_status open_pictures(const loam_pictures_options *given, loam_pictur
 {
     char folder[PATH_BYTES];
     loam_pictures_options o = *given;
-    if (!o.images.model || !*o.images.model)
+    if (o.images.model && !*o.images.model) /* from the environment */
+        o.images.model = NULL;
+    if (!o.images.model && !o.video.model)
         return LOAM_OK;
-    if (access(o.images.model, R_OK) != 0)
+    if (o.images.model && access(o.images.model, R_OK) != 0)
         LOAM_FAIL(err, NOT_FOUND, "the picture model '%s': %s", o.images.model, strerror(errno));
+    if (o.video.model && access(o.video.model, R_OK) != 0)
+        LOAM_FAIL(err, NOT_FOUND, "the video model '%s': %s", o.video.model, strerror(errno));
     if (!o.data)
         LOAM_TRY(data_folder(folder, sizeof folder, err));
     o.data = o.data ? o.data : folder;
     LOAM_TRY(loam_pictures_open(&o, out, err));
-    loam_log(LOAM_LOG_LEVEL_INFO, "pictures by %s, kept in %s", loam_pictures_model(*out), o.data);
+    if (loam_pictures_model(*out))
+        loam_log(LOAM_LOG_LEVEL_INFO, "pictures by %s, kept in %s", loam_pictures_model(*out), o.data);
+    if (loam_pictures_video_model(*out))
+        loam_log(LOAM_LOG_LEVEL_INFO, "clips by %s, kept in %s", loam_pictures_video_model(*out), o.data);
     return LOAM_OK;
 }
 
@@ -147,6 +155,18 @@ int loam_verb_serve(int argc, char **argv)
          &pictures.images.taesd},
         {0, "image-type", LOAM_OPTION_KIND_TEXT, "TYPE",
          "of its weights in memory: f32, f16, bf16, q8_0\n(default: the file's)", &pictures.images.type},
+        {0, "video-model", LOAM_OPTION_KIND_TEXT, "PATH",
+         "makes clips: Wan 2.1, or Stable Diffusion 1.5 with\n--video-motion", &pictures.video.model},
+        {0, "video-motion", LOAM_OPTION_KIND_TEXT, "FILE", "AnimateDiff's motion modules", &pictures.video.motion},
+        {0, "video-vae", LOAM_OPTION_KIND_TEXT, "FILE", "its VAE, where the model's file has none",
+         &pictures.video.vae},
+        {0, "video-text-encoder", LOAM_OPTION_KIND_TEXT, "FILE", "UMT5-XXL, where the model's file has none",
+         &pictures.video.text_encoder},
+        {0, "video-tokenizer", LOAM_OPTION_KIND_TEXT, "FILE", "its spiece.model or tokenizer.json",
+         &pictures.video.tokenizer},
+        {0, "video-decoder", LOAM_OPTION_KIND_TEXT, "FILE", "TAEHV (Wan) or TAESD, for previews and quick clips",
+         &pictures.video.quick},
+        {0, "video-type", LOAM_OPTION_KIND_TEXT, "TYPE", "of its weights in memory", &pictures.video.type},
         {0, "data", LOAM_OPTION_KIND_TEXT, "FOLDER",
          "where pictures, waiting jobs and adapters (loras/) are\nkept (default: $XDG_DATA_HOME/loam)", &pictures.data},
         {'q', "quiet", LOAM_OPTION_KIND_FLAG, NULL, "log only warnings and errors", &quiet},
@@ -173,7 +193,7 @@ int loam_verb_serve(int argc, char **argv)
         server.api_keys = ring.keys;
         server.n_api_keys = ring.n;
         server.model_alias = model;
-        pictures.images.n_threads = engine.model.n_threads;
+        pictures.images.n_threads = pictures.video.n_threads = engine.model.n_threads;
         status = serve(model, &engine, &pictures, &server, &err);
     }
     free(ring.file_text);

@@ -44,6 +44,11 @@ static void free_parts(loam_pictures *p)
     free((char *)(uintptr_t)p->images.vae);
     free((char *)(uintptr_t)p->images.taesd);
     free((char *)(uintptr_t)p->images.type);
+    const char *const video[] = {p->video.model,     p->video.motion, p->video.vae, p->video.text_encoder,
+                                 p->video.tokenizer, p->video.quick,  p->video.type};
+    for (size_t i = 0; i < sizeof video / sizeof *video; i++)
+        free((char *)(uintptr_t)video[i]);
+    free(p->clip_path);
     free(p->model);
     free(p->lora_folder);
     free(p->video_model);
@@ -55,6 +60,15 @@ static char *copy(const char *s, bool *failed)
     char *c = s ? strdup(s) : NULL;
     *failed |= s && !c;
     return c;
+}
+
+static char *beside(const char *folder, const char *name, bool *failed)
+{
+    char *path;
+    if (asprintf(&path, "%s/%s", folder, name) >= 0)
+        return path;
+    *failed = true;
+    return NULL;
 }
 
 /* The last part of a path, without what says only how it is stored. */
@@ -86,10 +100,8 @@ loam_status loam_pictures_open(const loam_pictures_options *o, loam_pictures **o
         LOAM_FAIL(err, NO_MEMORY, "no memory for pictures");
     pthread_mutex_init(&p->decoding, NULL);
     pthread_mutex_init(&p->mutex, NULL);
-    if (asprintf(&p->lora_folder, "%s/loras", o->data) < 0) {
-        p->lora_folder = NULL;
-        failed = true;
-    }
+    p->lora_folder = beside(o->data, "loras", &failed);
+    p->clip_path = beside(o->data, "clip", &failed);
     p->images = (loam_images_options){.model = copy(o->images.model, &failed),
                                       .vae = copy(o->images.vae, &failed),
                                       .taesd = copy(o->images.taesd, &failed),
@@ -101,7 +113,19 @@ loam_status loam_pictures_open(const loam_pictures_options *o, loam_pictures **o
         p->model = name_of(o->images.model, &failed);
     if (p->model)
         p->maker = o->maker ? *o->maker : (loam_pictures_maker){p, open_images, make_images, close_images};
-    if (o->videos) {
+    p->video = (loam_videos_options){.model = copy(o->video.model, &failed),
+                                     .motion = copy(o->video.motion, &failed),
+                                     .vae = copy(o->video.vae, &failed),
+                                     .text_encoder = copy(o->video.text_encoder, &failed),
+                                     .tokenizer = copy(o->video.tokenizer, &failed),
+                                     .quick = copy(o->video.quick, &failed),
+                                     .type = copy(o->video.type, &failed),
+                                     .lora_folder = p->lora_folder,
+                                     .n_threads = o->video.n_threads};
+    if (o->video.model) {
+        p->video_model = name_of(o->video.model, &failed);
+        p->videos = loam_pictures_own_videos(p);
+    } else if (o->videos) {
         p->video_model = copy(o->videos->model, &failed);
         p->videos = *o->videos;
     }
@@ -145,24 +169,30 @@ const char *loam_pictures_video_model(const loam_pictures *p)
 
 /* ---- submitting ---- */
 
-/* A request with nothing left open: run again, it gives the same pictures. */
-static loam_status settle_images(loam_pictures *p, const json_t *request, json_t **settled, char *param, loam_err *err)
+loam_status loam_pictures_settle(const json_t *request, bool seeded, json_t **settled, loam_err *err)
 {
-    if (!p->maker.make)
-        LOAM_FAIL(err, UNSUPPORTED, "this server makes no pictures: start it with --image-model FILE");
-    loam_pictures_wish w;
-    LOAM_TRY(loam_pictures_wish_parse(p, request, &w, param, err));
     json_t *v = json_copy((json_t *)(uintptr_t)request);
     bool done = v != NULL;
-    if (done && !w.seeded)
+    if (done && !seeded)
         done = json_object_set_new(v, "seed", json_integer((json_int_t)loam_images_random_seed())) == 0;
-    loam_pictures_wish_deinit(&w);
     if (!done) {
         json_decref(v);
         LOAM_FAIL(err, NO_MEMORY, "no memory for a request");
     }
     *settled = v;
     return LOAM_OK;
+}
+
+/* A request with nothing left open: run again, it gives the same pictures. */
+static loam_status settle_images(loam_pictures *p, const json_t *request, json_t **settled, char *param, loam_err *err)
+{
+    if (!p->maker.make)
+        LOAM_FAIL(err, UNSUPPORTED, "this server makes no pictures: start it with --image-model FILE");
+    loam_pictures_wish w;
+    LOAM_TRY(loam_pictures_wish_parse(p, request, false, &w, param, err));
+    bool seeded = w.seeded;
+    loam_pictures_wish_deinit(&w);
+    return loam_pictures_settle(request, seeded, settled, err);
 }
 
 static loam_status settle_videos(loam_pictures *p, const json_t *request, json_t **settled, char *param, loam_err *err)

@@ -16,6 +16,7 @@
 #include "format/picture.h"
 #include "service/images.h"
 #include "service/jobs.h"
+#include "service/videos.h"
 
 typedef struct loam_pictures loam_pictures;
 
@@ -57,7 +58,8 @@ typedef struct loam_pictures_options {
     const char *data;                   /* folder of jobs, results and "loras" */
     loam_images_options images;         /* .model NULL: no pictures; lora_folder is set from data */
     const loam_pictures_maker *maker;   /* NULL: loam_images; images.model is then only a name */
-    const loam_pictures_videos *videos; /* NULL: no clips */
+    loam_videos_options video;          /* .model NULL: no clips; lora_folder is set from data */
+    const loam_pictures_videos *videos; /* instead of loam_videos, or NULL */
     int max_queued;                     /* as loam_jobs_options */
 } loam_pictures_options;
 

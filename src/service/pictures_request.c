@@ -10,8 +10,11 @@
 #include "gen/schedule.h"
 #include "service/pictures_int.h"
 
+enum { MAX_FRAMES = 10000 };
+
 typedef struct reader {
     loam_pictures *p;
+    bool video;
     loam_pictures_wish *w;
     loam_err *err;
 } reader;
@@ -80,11 +83,10 @@ static loam_status read_side(reader *r, const char *name, const json_t *v)
     int side = 0;
     LOAM_TRY(read_small(r, name, v, 0, LOAM_PICTURES_MAX_SIDE, &side));
     pthread_mutex_lock(&r->p->mutex);
-    int multiple = r->p->known ? r->p->multiple : 1;
+    int multiple = r->video ? (r->p->video_known ? r->p->video_info.multiple : 1) : r->p->known ? r->p->multiple : 1;
     pthread_mutex_unlock(&r->p->mutex);
     if (side % multiple)
-        LOAM_FAIL(r->err, INVALID, "'%s' is %d; this model's pictures have sides that are multiples of %d", name, side,
-                  multiple);
+        LOAM_FAIL(r->err, INVALID, "'%s' is %d; this model makes sides that are multiples of %d", name, side, multiple);
     *(name[0] == 'w' ? &r->w->r.width : &r->w->r.height) = side;
     return LOAM_OK;
 }
@@ -273,9 +275,36 @@ static loam_status read_quick(reader *r, const char *name, const json_t *v)
     return LOAM_OK;
 }
 
+static loam_status read_frames(reader *r, const char *name, const json_t *v)
+{
+    return read_small(r, name, v, 0, MAX_FRAMES, name[1] == 'r' ? &r->w->frames : &r->w->fps);
+}
+
+static loam_status read_seconds(reader *r, const char *name, const json_t *v)
+{
+    float s = 0;
+    LOAM_TRY(read_float(r, name, v, 0, 600, &s));
+    r->w->seconds = s;
+    return LOAM_OK;
+}
+
+static loam_status read_shift(reader *r, const char *name, const json_t *v)
+{
+    float s = 0;
+    LOAM_TRY(read_float(r, name, v, 0, 100, &s));
+    r->w->shift = s;
+    return LOAM_OK;
+}
+
 static loam_status read_format(reader *r, const char *name, const json_t *v)
 {
     const char *text = json_is_string(v) ? json_string_value(v) : "";
+    if (r->video) {
+        r->w->webp = strcmp(text, "webp") == 0;
+        if (!r->w->webp && strcmp(text, "mp4") != 0)
+            LOAM_FAIL(r->err, INVALID, "'%s' must be \"mp4\" or \"webp\"", name);
+        return LOAM_OK;
+    }
     r->w->format = strcmp(text, "png") == 0                                ? LOAM_PICTURE_PNG
                    : strcmp(text, "jpeg") == 0 || strcmp(text, "jpg") == 0 ? LOAM_PICTURE_JPEG
                    : strcmp(text, "webp") == 0                             ? LOAM_PICTURE_WEBP
@@ -295,45 +324,57 @@ static loam_status read_preview_every(reader *r, const char *name, const json_t 
     return read_small(r, name, v, 0, LOAM_LEVELS, &r->w->preview_every);
 }
 
+enum { OF_IMAGE = 1, OF_VIDEO = 2, OF_BOTH = 3 };
+
 static const struct {
     const char *name;
+    int of;
     loam_status (*read)(reader *r, const char *name, const json_t *v);
 } fields[] = {
-    {"prompt", read_prompt},
-    {"negative", read_negative},
-    {"negative_prompt", read_negative},
-    {"width", read_side},
-    {"height", read_side},
-    {"steps", read_steps},
-    {"guidance", read_guidance},
-    {"seed", read_seed},
-    {"rng", read_rng},
-    {"n", read_n},
-    {"clip_skip", read_clip_skip},
-    {"sampler", read_sampler},
-    {"schedule", read_schedule},
-    {"sigmas", read_sigmas},
-    {"loras", read_loras},
-    {"start", read_start},
-    {"mask", read_start},
-    {"strength", read_strength},
-    {"hires", read_hires},
-    {"hires_strength", read_strength},
-    {"hires_steps", read_hires_steps},
-    {"tile", read_tile},
-    {"quick_decode", read_quick},
-    {"format", read_format},
-    {"quality", read_quality},
-    {"preview_every", read_preview_every},
+    {"prompt", OF_BOTH, read_prompt},
+    {"negative", OF_BOTH, read_negative},
+    {"negative_prompt", OF_BOTH, read_negative},
+    {"width", OF_BOTH, read_side},
+    {"height", OF_BOTH, read_side},
+    {"steps", OF_BOTH, read_steps},
+    {"guidance", OF_BOTH, read_guidance},
+    {"seed", OF_BOTH, read_seed},
+    {"rng", OF_BOTH, read_rng},
+    {"n", OF_IMAGE, read_n},
+    {"clip_skip", OF_BOTH, read_clip_skip},
+    {"sampler", OF_BOTH, read_sampler},
+    {"schedule", OF_BOTH, read_schedule},
+    {"sigmas", OF_BOTH, read_sigmas},
+    {"loras", OF_BOTH, read_loras},
+    {"start", OF_IMAGE, read_start},
+    {"mask", OF_IMAGE, read_start},
+    {"strength", OF_IMAGE, read_strength},
+    {"hires", OF_IMAGE, read_hires},
+    {"hires_strength", OF_IMAGE, read_strength},
+    {"hires_steps", OF_IMAGE, read_hires_steps},
+    {"tile", OF_IMAGE, read_tile},
+    {"quick_decode", OF_BOTH, read_quick},
+    {"format", OF_BOTH, read_format},
+    {"quality", OF_IMAGE, read_quality},
+    {"preview_every", OF_BOTH, read_preview_every},
+    {"frames", OF_VIDEO, read_frames},
+    {"fps", OF_VIDEO, read_frames},
+    {"seconds", OF_VIDEO, read_seconds},
+    {"shift", OF_VIDEO, read_shift},
 };
 enum { N_FIELDS = sizeof fields / sizeof *fields };
 
-static loam_status refuse_unknown(const char *name, loam_err *err)
+static loam_status refuse_unknown(const char *name, bool video, loam_err *err)
 {
     const char *names[N_FIELDS];
-    for (size_t i = 0; i < N_FIELDS; i++)
-        names[i] = fields[i].name;
-    const char *near = loam_nearest(name, names, N_FIELDS);
+    size_t n = 0;
+    for (size_t i = 0; i < N_FIELDS; i++) {
+        if (fields[i].of & (video ? OF_VIDEO : OF_IMAGE))
+            names[n++] = fields[i].name;
+        else if (strcmp(fields[i].name, name) == 0)
+            LOAM_FAIL(err, INVALID, "'%s' is for %s", name, video ? "pictures; clips have none" : "clips");
+    }
+    const char *near = loam_nearest(name, names, n);
     if (near)
         LOAM_FAIL(err, INVALID, "unknown field '%.60s'; did you mean '%s'?", name, near);
     LOAM_FAIL(err, INVALID, "unknown field '%.60s': it is not ignored, because it might matter to you", name);
@@ -344,9 +385,9 @@ static loam_status read_field(reader *r, const char *name, const json_t *v)
     if (json_is_null(v))
         return LOAM_OK;
     for (size_t i = 0; i < N_FIELDS; i++)
-        if (strcmp(fields[i].name, name) == 0)
+        if (fields[i].of & (r->video ? OF_VIDEO : OF_IMAGE) && strcmp(fields[i].name, name) == 0)
             return fields[i].read(r, name, v);
-    return refuse_unknown(name, r->err);
+    return refuse_unknown(name, r->video, r->err);
 }
 
 /* What depends on several fields; *param is the one to name. */
@@ -371,28 +412,35 @@ static loam_status finish(reader *r, const char **param)
     if (w->mask && !w->start)
         LOAM_FAIL(r->err, INVALID, "'mask' is there without the picture that it is for, 'start'");
     pthread_mutex_lock(&r->p->mutex);
-    bool no_encoder = r->p->known && !r->p->has_encoder, no_quick = r->p->known && !r->p->has_quick;
+    bool no_encoder = r->p->known && !r->p->has_encoder;
+    bool no_quick = r->video ? r->p->video_known && !r->p->video_info.has_quick : r->p->known && !r->p->has_quick;
     pthread_mutex_unlock(&r->p->mutex);
     *param = w->start ? "start" : "hires";
     if (no_encoder && (w->start || w->r.hires > 1))
         LOAM_FAIL(r->err, INVALID, "'%s': this model has no encoder to take a picture as a start", *param);
     *param = "quick_decode";
     if (w->r.quick_decode && no_quick)
-        LOAM_FAIL(r->err, INVALID, "'quick_decode': this server was started without --taesd");
+        LOAM_FAIL(r->err, INVALID, "'quick_decode': this server was started without %s",
+                  r->video ? "--video-decoder" : "--taesd");
     *param = "strength";
     if (w->start && !(w->r.strength > 0))
         LOAM_FAIL(r->err, INVALID, "'strength' is 0, which would change nothing");
+    *param = "seconds";
+    if (w->seconds > 0 && w->frames)
+        LOAM_FAIL(r->err, INVALID, "'seconds' and 'frames' both say how long the clip is; send one of them");
     w->r.start = w->start;
     w->r.mask = w->mask;
     return LOAM_OK;
 }
 
-loam_status loam_pictures_wish_parse(loam_pictures *p, const json_t *request, loam_pictures_wish *w, char *param,
-                                     loam_err *err)
+loam_status loam_pictures_wish_parse(loam_pictures *p, const json_t *request, bool video, loam_pictures_wish *w,
+                                     char *param, loam_err *err)
 {
     *w = (loam_pictures_wish){.r = loam_images_defaults(), .format = LOAM_PICTURE_PNG, .preview_every = -1};
+    if (video)
+        w->r = (loam_images_request){.n = 1};
     loam_buf_init(&w->prompt, LOAM_PICTURES_PROMPT_MAX);
-    reader r = {p, w, err};
+    reader r = {p, video, w, err};
     loam_status st = LOAM_OK;
     const char *name, *at = "";
     json_t *v;

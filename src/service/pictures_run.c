@@ -12,20 +12,15 @@ enum {
     PREVIEW_EVERY = 1,       /* a product of four numbers a pixel */
 };
 
-typedef struct work {
-    loam_jobs_run *run;
-    int done, n; /* pictures */
-} work;
-
 static bool is_cancelled(void *ctx)
 {
-    return loam_jobs_run_cancelled(((work *)ctx)->run);
+    return loam_jobs_run_cancelled(((loam_pictures_work *)ctx)->run);
 }
 
 /* Of several pictures, each stage counts on from one to the next. */
 static void tell(void *ctx, const char *stage, int step, int n_steps)
 {
-    const work *w = ctx;
+    const loam_pictures_work *w = ctx;
     loam_jobs_run_progress(w->run, stage, w->done * n_steps + step, w->n * n_steps);
 }
 
@@ -35,8 +30,13 @@ static void show(void *ctx, const loam_picture *picture, int index, int step)
     loam_err err = LOAM_ERR_INIT;
     loam_buf_init(&bytes, LOAM_JOBS_PREVIEW_MAX);
     if (loam_picture_write(picture, NULL, LOAM_PICTURE_JPEG, PREVIEW_QUALITY, &bytes, &err) == LOAM_OK)
-        loam_jobs_run_preview(((work *)ctx)->run, "image/jpeg", bytes.data, bytes.len);
+        loam_jobs_run_preview(((loam_pictures_work *)ctx)->run, "image/jpeg", bytes.data, bytes.len);
     loam_buf_deinit(&bytes);
+}
+
+loam_images_watch loam_pictures_watch(loam_pictures_work *w, int preview_every)
+{
+    return (loam_images_watch){w, is_cancelled, tell, preview_every ? show : NULL, preview_every};
 }
 
 static loam_status open_maker(loam_pictures *p, loam_jobs_run *run, loam_err *err)
@@ -87,9 +87,9 @@ static loam_status keep(const loam_pictures_wish *w, loam_jobs_run *run, const l
 
 static loam_status make_all(loam_pictures *p, loam_jobs_run *run, loam_pictures_wish *w, loam_err *err)
 {
-    work at = {run, 0, w->r.n};
+    loam_pictures_work at = {run, 0, w->r.n};
     int every = w->preview_every >= 0 ? w->preview_every : p->has_quick ? PREVIEW_EVERY_QUICK : PREVIEW_EVERY;
-    loam_images_watch watch = {&at, is_cancelled, tell, every ? show : NULL, every};
+    const loam_images_watch watch = loam_pictures_watch(&at, every);
     uint64_t first = w->r.seed;
     w->r.n = 1;
     for (; at.done < at.n; at.done++) {
@@ -112,7 +112,7 @@ static loam_status run_images(loam_pictures *p, loam_jobs_run *run, const json_t
     LOAM_TRY(open_maker(p, run, err));
     loam_pictures_wish w;
     char param[LOAM_PICTURES_PARAM_MAX];
-    LOAM_TRY(loam_pictures_wish_parse(p, request, &w, param, err));
+    LOAM_TRY(loam_pictures_wish_parse(p, request, false, &w, param, err));
     loam_status st = make_all(p, run, &w, err);
     loam_pictures_wish_deinit(&w);
     return st;

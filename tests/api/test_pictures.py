@@ -12,6 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import warnings
 import zlib
 
 import openai
@@ -22,9 +23,12 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 TINY = os.path.join(ROOT, "tests/golden/pictures/sd15")
 folder = tempfile.TemporaryDirectory()
 DATA = os.path.join(folder.name, "data")
-OPTIONS = ["--image-model", TINY, "--data", DATA, "--ctx", "256", "--slots", "1"]
+MOTION = os.path.join(ROOT, "tests/golden/pictures/animatediff/motion_adapter")
+OPTIONS = ["--image-model", TINY, "--video-model", TINY, "--video-motion", MOTION, "--data", DATA, "--ctx", "256",
+           "--slots", "1"]
 FIELDS = dict(prompt="a red (apple:1.2)", size="64x64", extra_body={"steps": 4, "seed": 11, "sampler": "euler"})
 
+warnings.simplefilter("ignore", DeprecationWarning)  # client.videos: OpenAI itself has closed that API
 server = serving.Server(os.environ["LOAM"], *OPTIONS)
 
 
@@ -185,7 +189,36 @@ def errors():
     expect(openai.NotFoundError, lambda: make(prompt="x", model="dall-e-3"), code="model_not_found")
     expect(openai.BadRequestError, lambda: make(prompt="x " * 40000, size="64x64"), param="prompt")
     expect(openai.BadRequestError, lambda: client.images.edit(prompt="x", image=("a.png", b"hello")), param="image")
-    expect(openai.APIStatusError, lambda: client.videos.create(prompt="x"), status_code=501)
+    make = client.videos.create
+    expect(openai.BadRequestError, lambda: make(prompt="x", seconds="0"), param="seconds")
+    expect(openai.BadRequestError, lambda: make(prompt="x", size="wide"), param="size")
+    expect(openai.BadRequestError, lambda: make(prompt="x", extra_body={"hires": 2}), param="hires")
+    expect(openai.NotFoundError, lambda: make(prompt="x", model="sora-2"), code="model_not_found")
+    expect(openai.NotFoundError, lambda: client.videos.retrieve("a" * 24))
+
+
+def clips():
+    fields = dict(prompt="a boat sails", size="64x32", extra_body={"steps": 2, "frames": 5, "fps": 8, "seed": 3})
+    video = client.videos.create(model="sd15", **fields)
+    assert video.status in ("queued", "in_progress") and video.object == "video" and video.size == "64x32"
+    video = client.videos.poll(video.id, poll_interval_ms=50)
+    assert video.status == "completed" and video.progress == 100, video
+    path = os.path.join(folder.name, "clip.mp4")
+    client.videos.download_content(video.id).write_to_file(path)
+    told = json.loads(subprocess.run(["ffprobe", "-v", "error", "-count_frames", "-show_entries",
+                                      "stream=width,height,nb_read_frames,r_frame_rate", "-of", "json", path],
+                                     check=True, stdout=subprocess.PIPE).stdout)["streams"][0]
+    assert told == {"width": 64, "height": 32, "r_frame_rate": "8/1", "nb_read_frames": "5"}, told
+    again = client.videos.create_and_poll(poll_interval_ms=50, **fields)
+    with open(path, "rb") as f:
+        assert client.videos.download_content(again.id).read() == f.read()
+    long = client.videos.create_and_poll(prompt="x", seconds="8", size="64x32", poll_interval_ms=50)
+    assert long.status == "failed" and "8 seconds are 64 frames" in long.error.message, long
+    listed = client.videos.list(limit=2)
+    assert [v.id for v in listed.data] == [long.id, again.id] and listed.has_more
+    assert [v.id for v in client.videos.list(limit=2)] == [long.id, again.id, video.id]
+    assert client.videos.delete(video.id).deleted
+    assert len(client.videos.list().data) == 2
 
 
 def chat_goes_on_meanwhile():
@@ -269,6 +302,7 @@ CASES = [
     ("pictures: a stream with partial images", streams),
     ("pictures: an edit changes what the mask opens, and nothing else", edits_keep_what_the_mask_keeps),
     ("pictures: errors name the field", errors),
+    ("pictures: clips by client.videos", clips),
     ("pictures: chat goes on meanwhile", chat_goes_on_meanwhile),
     ("pictures: progress, previews and the end are told", progress_is_told),
     ("pictures: AUTOMATIC1111's API gives the same", sdapi_gives_the_same),
