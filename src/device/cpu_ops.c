@@ -61,6 +61,8 @@ static int cut_product(const loam_program *p, const loam_op *o, int64_t n_inputs
         int64_t want = loam_pool_size(p->device->pool) * 4, row_parts = (m + rows - 1) / rows;
         while (groups > 2 && row_parts * ((w->n_groups + groups - 1) / groups) < want)
             groups /= 2;
+        int64_t col_parts = (w->n_groups + groups - 1) / groups; /* evenly, in whole blocks of 32 columns */
+        groups = ((w->n_groups + col_parts - 1) / col_parts + 1) / 2 * 2;
     } else if (loam_cpu_tensor(p, o->out)->shape[0] > INTEGER_ROWS) {
         rows = INTEGER_ROWS;
     }

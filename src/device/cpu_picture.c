@@ -83,6 +83,8 @@ static conv_cut cut_conv(const loam_program *p, const loam_op *o)
     while (c.groups > LEAST_GROUPS && c.unit_parts * parts(w->n_groups, c.groups) < want)
         c.groups = parts(c.groups, 2);
     c.col_parts = parts(w->n_groups, c.groups);
+    c.groups = parts(w->n_groups, c.col_parts); /* evenly: each part gathers its input anew */
+    c.col_parts = parts(w->n_groups, c.groups);
     return c;
 }
 
