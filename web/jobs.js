@@ -28,6 +28,8 @@ function checkedResult(id, r) {
     width: count(r?.width),
     height: count(r?.height),
     seed: number(r?.seed),
+    frames: number(r?.frames),
+    fps: number(r?.fps),
     parameters: text(r?.parameters),
   };
 }

@@ -49,7 +49,8 @@ export class Making {
 
   /* What the server says of the model for this kind; null: it has none. */
   get able() {
-    if (this.kind === 'video') return this.info?.video_model ? {...this.info.video} : null;
+    if (this.kind === 'video')
+      return this.info?.video_model ? {...this.info.video, model: this.info.video_model} : null;
     return this.info?.model ? this.info : null;
   }
 
@@ -243,12 +244,12 @@ export class Making {
                              names(able.samplers ?? info.samplers,
                                    able.defaults?.sampler ? `automatic (${able.defaults.sampler})` : 'automatic')),
                       choice('schedule', 'Schedule', names(able.schedules ?? info.schedules, 'automatic')))];
-    if (kind === 'image') {
-      parts.push(el('div', {class: 'pair'},
-                    choice('hires', 'Enlarge and refine', [[null, 'no'], [1.5, '1.5 times'], [2, 'twice']]),
-                    choice('format', 'File', [[null, 'PNG'], ['jpeg', 'JPEG'], ['webp', 'WebP']])));
-    }
-    parts.push(this.number('clip_skip', 'Layers of the text model to skip', {least: 0, most: 12, hint: 'model’s own'}));
+    const files =
+        kind === 'image' ? [[null, 'PNG'], ['jpeg', 'JPEG'], ['webp', 'WebP']] : [[null, 'MP4'], ['webp', 'WebP']];
+    const skip = this.number('clip_skip', 'Skipped text layers', {least: 0, most: 12, hint: 'model’s own'});
+    parts.push(el('div', {class: 'pair'}, choice('format', 'File', files), skip));
+    if (kind === 'image')
+      parts.push(choice('hires', 'Enlarge and refine', [[null, 'no'], [1.5, '1.5 times'], [2, 'twice']]));
     if (able.has_quick)
       parts.push(
           this.keep('quick_decode',

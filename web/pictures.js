@@ -188,14 +188,19 @@ export class Pictures {
                    job.state === 'failed' ? `${noun} failed: ${job.error}` :
                                             job.state);
     }
-    if (this.making.info?.loaded === false) this.lookAgain();
+    if (this.unknown(job.kind)) this.lookAgain();
   }
 
-  /* Once the model was loaded, the server knows its size. */
+  /* Whether the server has not loaded that model yet. */
+  unknown(kind) {
+    const {info} = this.making;
+    return (kind === 'video' ? info?.video?.loaded : info?.loaded) === false;
+  }
+
+  /* Once a model was loaded, the server knows its size. */
   async lookAgain() {
     try {
-      const info = await this.jobs.info();
-      if (info.loaded !== false) this.making.setInfo(info, null);
+      this.making.setInfo(await this.jobs.info(), null);
     } catch {
       /* then with the next picture */
     }

@@ -26,10 +26,14 @@ function facts(job, result) {
   const seed = result.seed ?? job.request?.seed;
   if (Number.isFinite(seed)) rows.push(['Seed', String(seed)]);
   for (const [name, label] of Object.entries(LABELS)) {
-    const v = job.request?.[name];
+    const v = result[name] ?? job.request?.[name];
     if (typeof v === 'number' || (typeof v === 'string' && v)) rows.push([label, String(v)]);
   }
-  if (job.started && job.finished) rows.push(['Time', `${((job.finished - job.started) / 1000).toFixed(1)} s`]);
+  if (job.started && job.finished)
+    rows.push([
+      job.results?.length > 1 ? `Time of all ${job.results.length}` : 'Time',
+      `${((job.finished - job.started) / 1000).toFixed(1)} s`
+    ]);
   if (job.created) rows.push(['Made', when.format(job.created)]);
   return el('dl', {class: 'facts'}, ...rows.map(([k, v]) => el('div', {}, el('dt', {}, k), el('dd', {}, v))));
 }

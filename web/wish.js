@@ -4,7 +4,10 @@ import {readSetting, writeSetting} from '/store.js';
 
 const KEY = 'loam.pictures';
 /* Until the model was loaded once, its name has to do. */
-const guess = (info) => (/xl|flux|sd-?3/i.test(info?.model ?? '') ? 1024 : 512);
+function guess(name = '') {
+  if (/wan/i.test(name)) return [832, 480];
+  return /xl|flux|sd-?3/i.test(name) ? [1024, 1024] : [512, 512];
+}
 
 const texts = ['prompt', 'negative'];
 /* field → [least, most, whole] */
@@ -28,7 +31,7 @@ const yes = ['quick_decode'];
 /* Fields of a clip's request; the others are for pictures only. */
 const CLIP = [
   'prompt', 'negative', 'width', 'height', 'steps', 'guidance', 'seed', 'frames', 'fps', 'sampler', 'schedule',
-  'clip_skip', 'loras', 'quick_decode'
+  'clip_skip', 'format', 'loras', 'quick_decode'
 ];
 const PICTURE =
     [...texts, ...Object.keys(numbers).filter((k) => k !== 'frames' && k !== 'fps'), ...names, 'loras', ...yes];
@@ -103,9 +106,10 @@ export function requestOf(kind, wish, start) {
 const SHAPES = [['square', 1, 1], ['upright', 3, 4], ['tall', 2, 3], ['wide', 3, 2], ['cinema', 16, 9]];
 
 export function sizeOf(info) {
+  const [width, height] = guess(info?.model ?? '');
   return {
-    width: info?.width || info?.size || guess(info),
-    height: info?.height || info?.size || guess(info),
+    width: info?.width || info?.size || width,
+    height: info?.height || info?.size || height,
     multiple: info?.multiple || 8,
   };
 }

@@ -460,7 +460,9 @@ class Painter(Loam):
 
     def __init__(self, *more):
         self.folder = tempfile.TemporaryDirectory()
-        super().__init__("--image-model", str(ROOT / "tests/golden/pictures/sd15"), "--data", self.folder.name, *more)
+        model = str(ROOT / "tests/golden/pictures/sd15")
+        motion = str(ROOT / "tests/golden/pictures/animatediff/motion_adapter")
+        super().__init__("--image-model", model, "--video-model", model, "--video-motion", motion, "--data", self.folder.name, *more)
 
     def end(self):
         super().end()
@@ -469,9 +471,9 @@ class Painter(Loam):
 
 @case("real")
 def real_pictures(visit, loam):
-    """loam serve makes pictures by the page: progress, gallery, viewer, start and mask, cancel, delete"""
-    if "--image-model" not in os.popen(f"{os.environ['LOAM']} serve --help 2>&1").read():
-        raise Skip("this program has no --image-model")
+    """loam serve makes pictures and a clip by the page: progress, gallery, viewer, start and mask, cancel, delete"""
+    if "--video-model" not in os.popen(f"{os.environ['LOAM']} serve --help 2>&1").read():
+        raise Skip("this program has no --video-model")
     painter = Painter()
     try:
         # a preview is gone as soon as its job has ended
@@ -510,5 +512,13 @@ def real_pictures(visit, loam):
             page.click("#viewer >> text=Delete")
             page.click("dialog:has(#confirm-title) >> text=Delete >> nth=-1")
             until("deleted", lambda: page.locator(TILE).count(), lambda n: n == 2)
+            page.keyboard.press("Escape")
+            page.click("label[for=pic-kind-video]")
+            for name, value in (("width", 64), ("height", 32), ("steps", 2), ("frames", 5), ("fps", 8)):
+                page.fill(f"#pic-{name}", str(value))
+            make(page, "a boat")
+            page.click(f"{TILE}:has(video) button")
+            until("clip", lambda: page.evaluate("(() => { const v = document.querySelector('#viewer video'); return v && [v.videoWidth, v.videoHeight, v.duration]; })()"),
+                  lambda v: v and v[:2] == [64, 32] and abs(v[2] - 5 / 8) < 0.05)
     finally:
         painter.end()

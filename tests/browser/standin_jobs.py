@@ -72,7 +72,7 @@ class Jobs:
                 "limits": {"n": 64, "side": 4096, "steps": 1000}, "loaded": known, "family": "Stable Diffusion 1.5" if known else None,
                 "size": self.size if known else None, "multiple": 8 if known else None, "has_encoder": self.encoder if known else None, "has_quick": False,
                 "video_model": self.video_model,
-                **({"video": {"family": "Wan 2.1", "width": 832, "height": 480, "frames": 33, "fps": 16, "steps": 20, "multiple": 16, "frame_unit": 4, "max_frames": 257}} if self.video_model else {})}
+                **({"video": {"loaded": True, "family": "Wan 2.1", "width": 832, "height": 480, "frames": 33, "fps": 16, "steps": 20, "multiple": 16, "frame_unit": 4, "max_frames": 257}} if self.video_model else {})}
 
     def add(self, kind, request, **more):
         with self.lock:
