@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
-enum { MAX_FRAMES = 1025 };
+enum { MAX_PLACES = 1 << 20 };
 
 loam_status loam_video_model_open(const char *path, const loam_video_model_options *o, loam_video_model **out,
                                   loam_err *err)
@@ -86,6 +86,13 @@ static loam_status settle(const loam_video_model *m, loam_video_request *r, loam
         LOAM_FAIL(err, INVALID, "%d frames: this model makes 1, %d, %d, %d, …; take %d", r->frames, 1 + i->frame_unit,
                   1 + 2 * i->frame_unit, 1 + 3 * i->frame_unit,
                   1 + (r->frames - 1 + i->frame_unit / 2) / i->frame_unit * i->frame_unit);
+    /* attention's time grows with the square of this; beyond it a clip would take weeks */
+    int64_t places = (int64_t)((r->frames - 1) / i->frame_unit + 1) * (r->width / 16) * (r->height / 16);
+    if (places > MAX_PLACES)
+        LOAM_FAIL(err, TOO_LARGE,
+                  "a clip of %d frames of %d x %d is too much for any machine; take fewer frames or a "
+                  "smaller size",
+                  r->frames, r->width, r->height);
     if (r->fps < 1 || r->fps > 120)
         LOAM_FAIL(err, INVALID, "%d frames a second: it must be 1 to 120", r->fps);
     if (r->steps < 1 || r->steps > LOAM_LEVELS)

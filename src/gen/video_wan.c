@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "gen/video_int.h"
 
 void loam_video_wan_close(loam_video_wan *w)
@@ -105,8 +106,15 @@ static loam_status want_net(loam_video_wan *w, int64_t n, int64_t f, int64_t h, 
 
 loam_status loam_video_wan_plan(loam_video_model *m, const loam_video_request *r, size_t *bytes, loam_err *err)
 {
-    LOAM_TRY(want_net(m->wan, loam_video_is_guided(m, r->guidance) ? 2 : 1, (r->frames - 1) / 4 + 1, r->height / 8,
-                      r->width / 8, err));
+    /* activations that stand at the same time, at least: the stream, q, k, v and the packed k, v */
+    enum { ROWS_ALIVE = 6 };
+    const int64_t n = loam_video_is_guided(m, r->guidance) ? 2 : 1, f = (r->frames - 1) / 4 + 1, h = r->height / 8,
+                  w = r->width / 8;
+    /* planning writes tables of positions: what cannot fit is known before that */
+    *bytes = (size_t)(n * f * (h / 2) * (w / 2)) * (size_t)m->wan->dit.width * sizeof(float) * ROWS_ALIVE;
+    if (*bytes > loam_memory_available())
+        return LOAM_OK; /* the caller says so */
+    LOAM_TRY(want_net(m->wan, n, f, h, w, err));
     *bytes = loam_net_bytes(&m->wan->net.net);
     return LOAM_OK;
 }

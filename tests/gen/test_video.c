@@ -112,7 +112,7 @@ static void motion(void **state)
                                 .guidance = 7.5f,
                                 .sampler_given = true,
                                 .sampler = LOAM_DIFFUSE_DDIM,
-                                .schedule = LOAM_SCHEDULE_LINSPACE};
+                                .schedule = LOAM_SCHEDULE_LEADING};
         loam_video_result made;
         told t = {0};
         loam_image_watch w = {&t, cancelled, progress, preview, 1};

@@ -83,7 +83,7 @@ def main():
         sd.golden_unet(golden, prefix, PerFrame(net), io.draw(10, prefix, shape), t, context, kept)
 
     ddim = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="linear", clip_sample=False, steps_offset=1,
-                         timestep_spacing="linspace")  # fmt: skip
+                         timestep_spacing="leading")  # fmt: skip
     io.save_scheduler(folder, ddim)
     pipe = AnimateDiffPipeline(vae=modules["vae"], text_encoder=modules["text_encoder"], tokenizer=modules["tokenizer"],
                                unet=net, motion_adapter=adapter, scheduler=ddim)  # fmt: skip
