@@ -59,7 +59,7 @@ static int weight(loam_build *b, const char *leaf, const char *suffix, loam_weig
 {
     char name[MAX_NAME];
     const loam_bound_weight *w = NULL;
-    if (b->status != LOAM_OK)
+    if (b->status != LOAM_OK || c < 0) /* c < 0: the graph has failed, and says why when it is planned */
         return -1;
     full_name(b, name, leaf, suffix);
     b->status = loam_weight_store_get(b->store, name, use, n, c, taps, required, &w, &b->err);
@@ -129,7 +129,7 @@ int loam_build_geglu(loam_build *b, int x, const char *leaf, int64_t n)
     int half[2], bias[2];
     int64_t c = loam_graph_columns(b->g, x);
     loam_lora_pair pairs[MAX_LORAS];
-    if (x < 0 || b->status != LOAM_OK)
+    if (x < 0 || c < 0 || b->status != LOAM_OK)
         return -1;
     int n_pairs = loras(b, leaf, 2 * n, c, NULL, pairs);
     if (n_pairs > 0) { /* the adapter's rows belong to both halves */

@@ -35,7 +35,7 @@ loam_image_model *model_open(const char *path, int n_threads, const char *taesd)
 
 /* ---- folders of parts ---- */
 
-enum { MAX_FOLDERS = 8 };
+enum { MAX_FOLDERS = 32 };
 static char folders[MAX_FOLDERS][64];
 static int n_folders;
 static const char *const parts[] = {"scheduler", "text_encoder", "tokenizer", "unet", "vae", "model_index.json"};
@@ -127,6 +127,11 @@ loam_image_result make(loam_image_model *m, const loam_image_request *r, const l
     return out;
 }
 
+loam_image_result made_by(loam_image_model *m, const loam_image_request *r)
+{
+    return make(m, r, NULL);
+}
+
 float *latents(loam_image_model *m, const loam_image_request *r)
 {
     loam_err err = {0};
@@ -150,6 +155,15 @@ int difference(const loam_image_rgb *a, const loam_image_rgb *b)
 void same_picture(const loam_image_rgb *a, const loam_image_rgb *b)
 {
     assert_int_equal(difference(a, b), 0);
+}
+
+void expect_same(loam_image_model *m, const loam_image_request *r, const loam_image_result *wanted)
+{
+    loam_image_result got = made_by(m, r);
+    assert_int_equal(got.n, wanted->n);
+    for (int i = 0; i < got.n; i++)
+        same_picture(&got.pictures[i], &wanted->pictures[i]);
+    loam_image_result_free(&got);
 }
 
 void refused(loam_image_model *m, const loam_image_request *r, loam_status status, const char *words)
@@ -346,6 +360,69 @@ static void tiny_vae(void **state)
     loam_safetensors_close(more);
 }
 
+/* A folder of a scheduler with these lines in its config; static. */
+static const char *scheduler_folder(const char *lines)
+{
+    static char folder[64], file[128];
+    strcpy(folder, "/tmp/loam-test-scheduler-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    snprintf(file, sizeof file, "%s/scheduler_config.json", folder);
+    FILE *f = fopen(file, "w");
+    assert_non_null(f);
+    fprintf(f, "{%s}", lines);
+    fclose(f);
+    return folder;
+}
+
+/* The latent of a model with such a scheduler. */
+static float *latents_with(const char *lines, const loam_image_request *r)
+{
+    const char *scheduler = scheduler_folder(lines);
+    char file[128];
+    loam_image_model *m = model_open(folder_with("scheduler", scheduler), 2, NULL);
+    float *z = latents(m, r);
+    loam_image_model_close(m);
+    snprintf(file, sizeof file, "%s/scheduler_config.json", scheduler);
+    unlink(file);
+    rmdir(scheduler);
+    return z;
+}
+
+static void expect_latents(const char *lines, const loam_image_request *r, const float *want, bool same)
+{
+    float *z = latents_with(lines, r);
+    assert_true((memcmp(z, want, LATENT * sizeof *z) == 0) == same);
+    free(z);
+}
+
+/* What the model's scheduler says holds where the request leaves it open. */
+static void schedulers(void **state)
+{
+    (void)state;
+    loam_image_request r = request(), open = request();
+    float *z = latents_with("\"set_alpha_to_one\": false, \"steps_offset\": 1", &r);
+    expect_latents("", &r, z, true);
+    expect_latents("\"set_alpha_to_one\": true", &r, z, false);
+    expect_latents("\"steps_offset\": 0", &r, z, false);
+    expect_latents("\"prediction_type\": \"v_prediction\"", &r, z, false);
+    expect_latents("\"rescale_betas_zero_snr\": true", &r, z, false);
+    expect_latents("\"beta_schedule\": \"linear\"", &r, z, false);
+    free(z);
+    r.schedule = LOAM_SCHEDULE_TRAILING;
+    open.schedule = LOAM_SCHEDULE_AUTO;
+    r.sampler = open.sampler = LOAM_DIFFUSE_EULER_A;
+    z = latents_with("", &r);
+    expect_latents("\"timestep_spacing\": \"trailing\"", &open, z, true);
+    expect_latents("\"timestep_spacing\": \"leading\"", &open, z, false);
+    free(z);
+    r.sampler = LOAM_DIFFUSE_LCM;
+    r.schedule = LOAM_SCHEDULE_LCM;
+    z = latents_with("\"original_inference_steps\": 50", &r);
+    expect_latents("", &r, z, true);
+    expect_latents("\"original_inference_steps\": 20", &r, z, false);
+    free(z);
+}
+
 /* ---- prompts ---- */
 
 static const char *meta(const loam_safetensors *st, int i, const char *what)
@@ -427,6 +504,7 @@ int main(void)
     const struct CMUnitTest others[] = {
         cmocka_unit_test(pixels),
         cmocka_unit_test(tiny_vae),
+        cmocka_unit_test(schedulers),
         cmocka_unit_test(prompts),
         cmocka_unit_test(resizing),
         cmocka_unit_test(threads),
@@ -444,6 +522,7 @@ int main(void)
         cmocka_unit_test(cuda_noise),
         cmocka_unit_test(memory_before),
         cmocka_unit_test(lean_memory),
+        cmocka_unit_test(no_memory),
         cmocka_unit_test(types),
         cmocka_unit_test(refused_values),
         cmocka_unit_test(refused_adapters),

@@ -36,6 +36,9 @@ loam_image_rgb start_picture(void);
 uint8_t *start_mask(void);
 
 loam_image_result make(loam_image_model *m, const loam_image_request *r, const loam_image_watch *watch);
+loam_image_result made_by(loam_image_model *m, const loam_image_request *r); /* unwatched */
+/* Making it again gives the same pictures. */
+void expect_same(loam_image_model *m, const loam_image_request *r, const loam_image_result *wanted);
 float *latents(loam_image_model *m, const loam_image_request *r);
 /* Fails unless the pictures have the same size and bytes. */
 void same_picture(const loam_image_rgb *a, const loam_image_rgb *b);
@@ -44,22 +47,26 @@ int difference(const loam_image_rgb *a, const loam_image_rgb *b);
 /* The request is refused, before any picture, with this status and a sentence that holds `words`. */
 void refused(loam_image_model *m, const loam_image_request *r, loam_status status, const char *words);
 
-/* test_image_ways.c: what must hold whatever the numbers are. */
+/* test_image_bits.c */
 void threads(void **state);
 void batches(void **state);
 void sizes_between(void **state);
 void adapters_between(void **state);
+void cuda_noise(void **state);
+void memory_before(void **state);
+/* test_image_told.c */
 void cancelling(void **state);
 void progress_told(void **state);
 void previews(void **state);
+void strengths(void **state);
+/* test_image_pixels.c */
 void tiles(void **state);
 void masks(void **state);
 void hires_is_image_to_image(void **state);
-void strengths(void **state);
 void guidance_of_none(void **state);
-void cuda_noise(void **state);
-void memory_before(void **state);
+/* test_image_memory.c */
 void lean_memory(void **state);
+void no_memory(void **state);
 void types(void **state);
 /* test_image_refused.c */
 void refused_values(void **state);
