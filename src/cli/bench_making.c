@@ -76,8 +76,8 @@ static void print_text(const loam_bench_making *b, int most, bool all)
            loam_report_bytes((uint64_t)b->weight_bytes, bytes), b->width, b->height);
     if (b->frames)
         printf(", %d frames", b->frames);
-    printf("\n%s, %d thread%s, %s kernels\n", loam_cpu_model(), b->n_threads, b->n_threads == 1 ? "" : "s",
-           loam_cpu_level_name(loam_cpu_best()));
+    printf("\n%s, %d thread%s, %s kernels%s\n", loam_cpu_model(), b->n_threads, b->n_threads == 1 ? "" : "s",
+           loam_cpu_level_name(loam_cpu_best()), loam_cpu_has_amx_bf16() ? ", AMX for bf16" : "");
     printf("limits, measured now: %.1f GB/s read, %.0f GFLOP/s f32 (convolutions count as direct ones, whichever way "
            "they go)\n",
            b->read_gb_s, b->f32_gflop_s);
@@ -111,12 +111,12 @@ static int print_json(const loam_bench_making *b, const char *model)
     json_t *stages = json_array();
     for (int i = 0; i < b->n_stages; i++)
         json_array_append_new(stages, stage_json(&b->stages[i]));
-    json_t *all =
-        json_pack("{s:s, s:s, s:s, s:s, s:f, s:i, s:i, s:i, s:i, s:s, s:s, s:i, s:{s:f, s:f}, s:o}", "version",
-                  LOAM_VERSION, "model", model, "family", b->family, "type", b->type, "weight_bytes", b->weight_bytes,
-                  "width", b->width, "height", b->height, "frames", b->frames, "steps", b->steps, "cpu",
-                  loam_cpu_model(), "kernels", loam_cpu_level_name(loam_cpu_best()), "n_threads", b->n_threads,
-                  "limits", "read_gb_per_s", b->read_gb_s, "f32_gflop_per_s", b->f32_gflop_s, "stages", stages);
+    json_t *all = json_pack(
+        "{s:s, s:s, s:s, s:s, s:f, s:i, s:i, s:i, s:i, s:s, s:s, s:i, s:{s:f, s:f}, s:o}", "version", LOAM_VERSION,
+        "model", model, "family", b->family, "type", b->type, "weight_bytes", b->weight_bytes, "width", b->width,
+        "height", b->height, "frames", b->frames, "steps", b->steps, "cpu", loam_cpu_model(), "kernels",
+        loam_cpu_level_name(loam_cpu_best()), "amx", loam_cpu_has_amx_bf16(), "n_threads", b->n_threads, "limits",
+        "read_gb_per_s", b->read_gb_s, "f32_gflop_per_s", b->f32_gflop_s, "stages", stages);
     int bad = json_dumpf(all, stdout, JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(all);
