@@ -112,7 +112,7 @@ static int print_json(const loam_bench_making *b, const char *model)
     for (int i = 0; i < b->n_stages; i++)
         json_array_append_new(stages, stage_json(&b->stages[i]));
     json_t *all = json_pack(
-        "{s:s, s:s, s:s, s:s, s:f, s:i, s:i, s:i, s:i, s:s, s:s, s:i, s:{s:f, s:f}, s:o}", "version", LOAM_VERSION,
+        "{s:s, s:s, s:s, s:s, s:f, s:i, s:i, s:i, s:i, s:s, s:s, s:b, s:i, s:{s:f, s:f}, s:o}", "version", LOAM_VERSION,
         "model", model, "family", b->family, "type", b->type, "weight_bytes", b->weight_bytes, "width", b->width,
         "height", b->height, "frames", b->frames, "steps", b->steps, "cpu", loam_cpu_model(), "kernels",
         loam_cpu_level_name(loam_cpu_best()), "amx", loam_cpu_has_amx_bf16(), "n_threads", b->n_threads, "limits",
