@@ -55,6 +55,8 @@ static int cut_product(const loam_program *p, const loam_op *o, int64_t n_inputs
     enum { INTEGER_ROWS = 384 };
     const loam_packed *w = &loam_cpu_tensor(p, o->in[1])->weight->packed;
     int64_t m = loam_cpu_n_rows(p, o->out), rows = m, groups = groups_per_task(p, w->n_groups, m);
+    if (m == 0) /* a step that wants no logits */
+        return 0;
     if (by_conv(p, o)) {
         rows = LOAM_CONV_TASK_ROWS;
         groups = LOAM_CONV_TASK_GROUPS / n_inputs;
@@ -75,7 +77,7 @@ static int cut_product(const loam_program *p, const loam_op *o, int64_t n_inputs
         t.cols = w->n - t.c0 < t.groups * 16 ? w->n - t.c0 : t.groups * 16;
         *out = t;
     }
-    return m ? (int)(row_parts * col_parts) : 0;
+    return (int)(row_parts * col_parts);
 }
 
 /* x · Wᵀ (+ bias) of a part, y with y_stride. Without whole_groups only columns below n may be written. */

@@ -19,7 +19,7 @@ import traceback
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LOAM = os.environ.get("LOAM", os.path.join(ROOT, "build", "loam"))
 LOAM_TEST = os.environ.get("LOAM_TEST", os.path.join(ROOT, "build-test", "loam"))
-VERBS = ["serve", "chat", "model list", "model pull", "model inspect", "bench", "plan", "plan validate", "plan rules", "plan check"]
+VERBS = ["serve", "chat", "image", "video", "bench image", "bench video", "model list", "model pull", "model inspect", "bench", "plan", "plan validate", "plan rules", "plan check"]
 CASES = []
 
 
