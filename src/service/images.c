@@ -201,46 +201,46 @@ static const char *base_name(const char *path)
 }
 
 /* A1111's text. width and height are the picture's; those of the first pass stand in it. */
-static loam_status describe(const loam_images *s, const loam_images_request *r, const loam_image_request *ready, int i,
-                            int width, int height, char **out, loam_err *err)
+static loam_status describe(const loam_images *s, const loam_images_request *r, const loam_image_request *made_as,
+                            int i, int width, int height, char **out, loam_err *err)
 {
     loam_generation_text g = {0};
     loam_buf text;
     loam_buf_init(&text, LOAM_GENERATION_TEXT_MAX);
     loam_status st = loam_generation_text_set_prompts(&g, r->prompt ? r->prompt : "", r->negative, err);
-    if (ready->hires > 1 && !ready->start) {
-        width = ready->width ? ready->width : s->info.size;
-        height = ready->height ? ready->height : s->info.size;
-    } else if (ready->start) {
-        width = ready->start->width;
-        height = ready->start->height;
+    if (made_as->hires > 1 && !made_as->start) {
+        width = made_as->width ? made_as->width : s->info.size;
+        height = made_as->height ? made_as->height : s->info.size;
+    } else if (made_as->start) {
+        width = made_as->start->width;
+        height = made_as->start->height;
     }
 #define ADD(...)                                                 \
     do {                                                         \
         if (st == LOAM_OK)                                       \
             st = loam_generation_text_add(&g, err, __VA_ARGS__); \
     } while (0)
-    ADD("Steps", "%d", ready->n_sigmas ? ready->n_sigmas : ready->steps);
-    ADD("Sampler", "%s", loam_images_sampler_word(ready->sampler));
-    if (ready->n_sigmas)
+    ADD("Steps", "%d", made_as->n_sigmas ? made_as->n_sigmas : made_as->steps);
+    ADD("Sampler", "%s", loam_images_sampler_word(made_as->sampler));
+    if (made_as->n_sigmas)
         ADD("Sigmas", "%s", r->sigmas);
-    else if (ready->schedule != LOAM_SCHEDULE_AUTO)
-        ADD("Schedule type", "%s", loam_images_schedule_word(ready->schedule));
-    ADD("CFG scale", "%g", (double)ready->guidance);
-    ADD("Seed", "%llu", (unsigned long long)(ready->seed + (uint64_t)i));
+    else if (made_as->schedule != LOAM_SCHEDULE_AUTO)
+        ADD("Schedule type", "%s", loam_images_schedule_word(made_as->schedule));
+    ADD("CFG scale", "%g", (double)made_as->guidance);
+    ADD("Seed", "%llu", (unsigned long long)(made_as->seed + (uint64_t)i));
     ADD("Size", "%dx%d", width, height);
     ADD("Model", "%s", s->name);
-    ADD("RNG", "%s", ready->noise_cuda ? "NV" : "CPU");
-    if (ready->clip_skip > 0)
-        ADD("Clip skip", "%d", ready->clip_skip);
-    if (ready->start)
-        ADD("Denoising strength", "%g", (double)ready->strength);
-    if (ready->hires > 1) {
-        ADD(ready->start ? "Hires strength" : "Denoising strength", "%g", (double)ready->hires_strength);
-        ADD("Hires upscale", "%g", (double)ready->hires);
+    ADD("RNG", "%s", made_as->noise_cuda ? "NV" : "CPU");
+    if (made_as->clip_skip > 0)
+        ADD("Clip skip", "%d", made_as->clip_skip);
+    if (made_as->start)
+        ADD("Denoising strength", "%g", (double)made_as->strength);
+    if (made_as->hires > 1) {
+        ADD(made_as->start ? "Hires strength" : "Denoising strength", "%g", (double)made_as->hires_strength);
+        ADD("Hires upscale", "%g", (double)made_as->hires);
         ADD("Hires upscaler", "Lanczos");
-        if (ready->hires_steps > 0)
-            ADD("Hires steps", "%d", ready->hires_steps);
+        if (made_as->hires_steps > 0)
+            ADD("Hires steps", "%d", made_as->hires_steps);
     }
     for (int k = 0; k < r->n_loras; k++)
         ADD("Adapter", "%s", base_name(r->loras[k]));

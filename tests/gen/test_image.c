@@ -196,8 +196,12 @@ typedef struct pipeline {
     double eta;
 } pipeline;
 
-enum { DDIM = LOAM_DIFFUSE_DDIM, EULER = LOAM_DIFFUSE_EULER, LCM = LOAM_DIFFUSE_LCM };
-enum { LEADING = LOAM_SCHEDULE_LEADING, LINSPACE = LOAM_SCHEDULE_LINSPACE, TRAILING = LOAM_SCHEDULE_TRAILING };
+#define DDIM LOAM_DIFFUSE_DDIM
+#define EULER LOAM_DIFFUSE_EULER
+#define LCM LOAM_DIFFUSE_LCM
+#define LEADING LOAM_SCHEDULE_LEADING
+#define LINSPACE LOAM_SCHEDULE_LINSPACE
+#define TRAILING LOAM_SCHEDULE_TRAILING
 
 /* The settings here are those of docs/pictures.md. */
 static const pipeline pipelines[] = {
