@@ -113,8 +113,8 @@ int loam_verb_image(int argc, char **argv)
                     (unsigned long long)(r.seed + (uint64_t)i));
     }
     if (st == LOAM_OK)
-        fprintf(stderr, "%.1f s: text %.1f, %d steps %.1f, pixels %.1f\n", loam_clock_s() - t0, made.text_s, r.steps,
-                made.steps_s, made.decode_s);
+        fprintf(stderr, "%.1f s: text %.1f, steps %.1f, pixels %.1f\n", loam_clock_s() - t0, made.text_s, made.steps_s,
+                made.decode_s);
     loam_images_made_free(&made);
     loam_images_close(service);
     return st == LOAM_OK ? LOAM_EXIT_OK : loam_making_failed(&err);
