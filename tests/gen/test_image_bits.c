@@ -44,7 +44,7 @@ void batches(void **state)
     loam_image_model *m = model_open(PICTURES "sd15", 2, NULL);
     loam_image_rgb start = start_picture();
     uint8_t *mask = start_mask();
-    for (int kind = 0; kind < 3; kind++) {
+    for (int kind = 0; kind < 4; kind++) {
         loam_image_request r = request(), one;
         r.sampler = LOAM_DIFFUSE_EULER_A;
         r.schedule = LOAM_SCHEDULE_KARRAS;
@@ -54,8 +54,8 @@ void batches(void **state)
         if (kind == 2) {
             r.start = &start;
             r.mask = mask;
-            r.hires = 0;
         }
+        r.hires = kind == 3 ? 1.2f : 0;
         one = r;
         one.n = 1;
         loam_image_result all = made_by(m, &r);
@@ -112,6 +112,9 @@ void adapters_between(void **state)
     with.n_loras = half.n_loras = 1;
     broken.n_loras = 2;
     loam_image_result a = made_by(m, &plain), b = made_by(m, &with), c = made_by(m, &half);
+    loam_image_model *other = model_open(PICTURES "sd15", 2, NULL); /* that never made one without */
+    expect_same(other, &with, &b);
+    loam_image_model_close(other);
     assert_int_not_equal(difference(&a.pictures[0], &b.pictures[0]), 0);
     assert_int_not_equal(difference(&b.pictures[0], &c.pictures[0]), 0);
     expect_same(m, &plain, &a);
