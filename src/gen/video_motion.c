@@ -73,11 +73,13 @@ loam_status loam_video_motion_begin(loam_video_model *m, loam_video_work *k, loa
     r.n_loras = k->r->n_loras;
     loam_image_model *p = m->pictures;
     char *before = p->loras;
-    LOAM_TRY(loam_image_use_loras(p, &r, err));
-    if (p->loras != before) { /* other adapters: the net was planned without them */
+    loam_status st = loam_image_use_loras(p, &r, err);
+    if (st != LOAM_OK || p->loras != before) { /* the net was planned with other adapters, whose weights are gone */
         loam_net_free(&m->motion_net);
         m->motion_key = (loam_image_key){0};
     }
+    if (st != LOAM_OK)
+        return st;
     LOAM_TRY(loam_image_encode_text(p, &r, k->r->width, k->r->height, &k->prompt, err));
     LOAM_TRY(want_net(m, k->guided ? 2 : 1, k->f, k->h, k->w, k->prompt.n_rows, err));
     size_t floats = (size_t)(k->prompt.n_rows * p->unet.context);
