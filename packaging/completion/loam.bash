@@ -17,7 +17,7 @@ _loam() {
     fi
     if [[ $word == -* ]]; then
         # shellcheck disable=SC2086 # two words for "model pull"
-        help=$(loam $verb --help 2>/dev/null | grep -E '^ +-' | grep -oE -- '--[a-z-]+')
+        help=$(loam $verb --help 2>/dev/null | grep -E '^ +-' | grep -oE -- '--[a-z0-9-]+')
         COMPREPLY=($(compgen -W "$help" -- "$word"))
     elif [[ $before == -m || $before == --model || $verb == "model inspect" ]]; then
         help=$(loam model list 2>/dev/null | sed -nE '1!s/^([^ ]+)  .*/\1/p')

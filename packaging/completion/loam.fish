@@ -7,7 +7,7 @@ function __loam_options
     set -l words (commandline -opc)
     set -l verb $words[2]
     test "$verb" = model; and set verb $words[2..3]
-    loam $verb --help 2>/dev/null | string replace -rf '^ +(?:-., )?(--[a-z-]+)(?: [A-Z|]+)?  +(.*)' '$1\t$2'
+    loam $verb --help 2>/dev/null | string replace -rf '^ +(?:-., )?(--[a-z0-9-]+)(?: [A-Z|]+)?  +(.*)' '$1\t$2'
 end
 
 complete -c loam -f -n 'test (count (commandline -opc)) -eq 1' -a '(__loam_verbs loam)'

@@ -97,6 +97,12 @@ int loam_verb_bench(int argc, char **argv)
 {
     if (argc > 1 && (strcmp(argv[1], "image") == 0 || strcmp(argv[1], "video") == 0))
         return loam_bench_making_verb(argc - 1, argv + 1);
+    if (argc == 3 && strcmp(argv[1], "help") == 0 &&
+        (strcmp(argv[2], "image") == 0 || strcmp(argv[2], "video") == 0)) { /* loam help bench image */
+        char option[] = "--help";
+        char *asked[] = {argv[2], option, NULL};
+        return loam_bench_making_verb(2, asked);
+    }
     const char *model = "smollm2";
     bool json = false;
     loam_bench_options o = {.n_prompt = 512, .n_gen = 128, .n_streams = 1, .repeats = 5};

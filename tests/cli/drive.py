@@ -224,11 +224,11 @@ def manual_and_help_list_the_same_options():
         manual = f.read()
     for verb in VERBS:
         shown = loam(*verb.split(), "--help").stdout
-        for option in re.findall(r"^ +(?:-\w, )?--([a-z-]+)", shown, re.M):
+        for option in re.findall(r"^ +(?:-\w, )?--([a-z0-9-]+)", shown, re.M):
             if option != "help":
                 assert f"Fl -{option}" in manual, f"--{option} of loam {verb} is not in packaging/loam.1"
     shown = "".join(loam(*v.split(), "--help").stdout for v in VERBS)
-    for option in re.findall(r"Fl -([a-z-]+)", manual):
+    for option in re.findall(r"Fl -([a-z0-9-]+)", manual):
         assert f"--{option}" in shown, f"packaging/loam.1 has --{option}, no verb does"
 
 
