@@ -92,6 +92,9 @@ int loam_verb_image(int argc, char **argv)
         fprintf(stderr, "loam: no picture model; give one with -m, a file or folder of Stable Diffusion 1.5 or SDXL\n");
         return LOAM_EXIT_USAGE;
     }
+    /* said before the work, not after it */
+    if (loam_images_check_path(out, &err) != LOAM_OK)
+        return loam_making_failed(&err);
     loam_interrupt_begin();
     loam_images *service = NULL;
     o.model = model;

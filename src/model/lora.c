@@ -11,6 +11,7 @@
 #include "format/safetensors.h"
 #include "model/lora_names.h"
 #include "model/weight_convert.h"
+#include "model/weights_int.h"
 
 typedef struct pair {
     const char *layer;
@@ -50,28 +51,7 @@ static bool as_view(const loam_safetensors_tensor *t, loam_weight_view *v)
 {
     *v = (loam_weight_view){.name = t->name, .n_dims = t->n_dims, .data = t->data, .bytes = t->bytes};
     memcpy(v->shape, t->shape, sizeof t->shape);
-    switch (t->dtype) {
-    case LOAM_SAFETENSORS_DTYPE_F32:
-        v->dtype = LOAM_DTYPE_F32;
-        return true;
-    case LOAM_SAFETENSORS_DTYPE_F16:
-        v->dtype = LOAM_DTYPE_F16;
-        return true;
-    case LOAM_SAFETENSORS_DTYPE_BF16:
-        v->dtype = LOAM_DTYPE_BF16;
-        return true;
-    case LOAM_SAFETENSORS_DTYPE_F64:
-        v->kind = LOAM_WEIGHT_F64;
-        return true;
-    case LOAM_SAFETENSORS_DTYPE_F8_E4M3:
-        v->kind = LOAM_WEIGHT_F8_E4M3;
-        return true;
-    case LOAM_SAFETENSORS_DTYPE_F8_E5M2:
-        v->kind = LOAM_WEIGHT_F8_E5M2;
-        return true;
-    default:
-        return false;
-    }
+    return loam_weight_view_set_type(t->dtype, v);
 }
 
 static int64_t elements(const loam_safetensors_tensor *t)

@@ -20,7 +20,7 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static bool read_safetensors_type(loam_safetensors_dtype d, loam_weight_view *v)
+bool loam_weight_view_set_type(loam_safetensors_dtype d, loam_weight_view *v)
 {
     v->kind = LOAM_WEIGHT_GGML;
     switch (d) {
@@ -59,7 +59,7 @@ static loam_status list_safetensors(const loam_safetensors *st, loam_arena *aren
         raw_tensor *r = &(*out)[i];
         r->name = t->name;
         r->type = loam_safetensors_dtype_name(t->dtype);
-        r->usable = read_safetensors_type(t->dtype, &r->view);
+        r->usable = loam_weight_view_set_type(t->dtype, &r->view);
         r->view.n_dims = t->n_dims;
         memcpy(r->view.shape, t->shape, sizeof t->shape);
         r->view.data = t->data;

@@ -109,6 +109,8 @@ struct loam_weights {
     bool v_pred, ztsnr; /* marks */
 };
 
+/* Sets the view's kind and dtype; false for types that are no weights. */
+bool loam_weight_view_set_type(loam_safetensors_dtype d, loam_weight_view *v);
 /* Opens and maps one file; its views join those that are there. part as in loam_weights_add; *known is the part that
  * its bare names belong to (NULL: none). */
 LOAM_CHECK_RESULT loam_status loam_weights_read_file(loam_weights *w, const char *path, const char *part,

@@ -310,11 +310,17 @@ void loam_images_made_free(loam_images_made *made)
     *made = (loam_images_made){0};
 }
 
+loam_status loam_images_check_path(const char *path, loam_err *err)
+{
+    if (loam_picture_kind_of_path(path) == LOAM_PICTURE_UNKNOWN)
+        LOAM_FAIL(err, INVALID, "%s: the ending says which format; take .png, .jpg or .webp", path);
+    return LOAM_OK;
+}
+
 loam_status loam_images_save(const loam_images_made *made, int i, const char *path, loam_err *err)
 {
     loam_picture_texts texts = {0};
-    if (loam_picture_kind_of_path(path) == LOAM_PICTURE_UNKNOWN)
-        LOAM_FAIL(err, INVALID, "%s: the ending says which format; take .png, .jpg or .webp", path);
+    LOAM_TRY(loam_images_check_path(path, err));
     loam_status st =
         loam_picture_texts_add(&texts, LOAM_PICTURE_PARAMETERS, made->parameters[i], strlen(made->parameters[i]), err);
     if (st == LOAM_OK)

@@ -71,6 +71,8 @@ LOAM_CHECK_RESULT loam_status loam_images_make(loam_images *s, const loam_images
 void loam_images_made_free(loam_images_made *made);
 /* Only the checks of make that need no work: names, numbers, sizes, memory. */
 LOAM_CHECK_RESULT loam_status loam_images_check(loam_images *s, const loam_images_request *r, loam_err *err);
+/* Whether the path's ending names a format; to be asked before the work. */
+LOAM_CHECK_RESULT loam_status loam_images_check_path(const char *path, loam_err *err);
 /* Writes picture i with its parameters, in the format that the path's ending names. */
 LOAM_CHECK_RESULT loam_status loam_images_save(const loam_images_made *made, int i, const char *path, loam_err *err);
 /* "out.png" for one picture, "out-1.png", "out-2.png" for several. */

@@ -219,6 +219,14 @@ def plan_errors_are_one_sentence():
 
 
 @case
+def an_output_that_cannot_be_written_is_said_before_the_work():
+    model = os.path.join(ROOT, "tests", "golden", "pictures", "sd15")
+    for verb in "image", "video":
+        r = loam(verb, "-m", model, "-o", "out.gif", "a cat")
+        assert r.returncode == 1 and r.stderr.count("\n") == 1 and "out.gif" in r.stderr and "text" not in r.stderr, r
+
+
+@case
 def manual_and_help_list_the_same_options():
     with open(os.path.join(ROOT, "packaging", "loam.1"), encoding="utf-8") as f:
         manual = f.read()
