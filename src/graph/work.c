@@ -103,11 +103,11 @@ void loam_work_name(const loam_plan *p, const loam_op *o, char out[LOAM_WORK_NAM
     static const char *const layouts[LOAM_ACT_COUNT] = {"", " bf16", " q8", " q8"};
     const char *layout = o->in[0] >= 0 ? layouts[p->tensors[o->in[0]].layout] : "";
     const loam_conv *c = &o->conv;
+    const char *way = o->winograd && !*layout ? " winograd" : "";
     if (o->kind != LOAM_OP_CONV)
         snprintf(out, LOAM_WORK_NAME, "%s%s", loam_op_name(o->kind), layout);
     else if (c->kt > 1)
-        snprintf(out, LOAM_WORK_NAME, "CONV %dx%dx%d%s", c->kt, c->kh, c->kw, layout);
+        snprintf(out, LOAM_WORK_NAME, "CONV %dx%dx%d%s%s", c->kt, c->kh, c->kw, way, layout);
     else
-        snprintf(out, LOAM_WORK_NAME, "CONV %dx%d%s%s", c->kh, c->kw, o->winograd && !*layout ? " winograd" : "",
-                 layout);
+        snprintf(out, LOAM_WORK_NAME, "CONV %dx%d%s%s", c->kh, c->kw, way, layout);
 }

@@ -85,11 +85,12 @@ static inline int64_t loam_conv_rows(const loam_conv *c)
 {
     return c->n * c->of * c->oh * c->ow;
 }
-/* Whether Winograd's F(4×4, 3×3) can compute it. */
+/* Whether Winograd's F(4×4, 3×3) can compute it: over height and width; along time it is a plain sum, in which every
+ * output frame must see one of the input. */
 static inline bool loam_conv_is_winograd(const loam_conv *c)
 {
-    return c->kt == 1 && c->kh == 3 && c->kw == 3 && c->stride == 1 && c->stride_t == 1 && c->of == c->f &&
-           c->pad_top == 1 && c->pad_left == 1;
+    return c->kh == 3 && c->kw == 3 && c->stride == 1 && c->stride_t == 1 && c->pad_t >= 0 && c->pad_t < c->kt &&
+           c->of <= c->f + c->pad_t && c->pad_top == 1 && c->pad_left == 1;
 }
 /* Output tiles of 4 × 4 positions; those at the right and lower edge may stand out. Tile t of a picture is at
  * (t / tiles_w, t % tiles_w); pictures follow one another. */

@@ -79,24 +79,25 @@ static const double abs_a[4][6] = {{1, 1, 1, 1, 1, 0},
                                    {0, 0.244140625, 0.244140625, 3.375, 3.375, 1}};
 
 /* |Aᵀ| [ Σ_c (|G| |g| |G|ᵀ) ⊙ (|Bᵀ| |d| |B|) ] |A| at every output: each rounding of F(4×4, 3×3) is a small multiple of
- * eps times a term of it. */
+ * eps times a term of it. Channels of the taps along time follow one another. */
 static void winograd_magnitude(const conv_case *t, double *mag)
 {
     const loam_conv *c = &t->c;
-    double *v = calloc((size_t)(c->c * 36), sizeof *v), *u = calloc((size_t)(t->n * c->c * 36), sizeof *u);
-    for (int64_t j = 0; j < t->n * c->c; j++)
+    const int64_t k = c->kt * c->c;
+    double *v = calloc((size_t)(k * 36), sizeof *v), *u = calloc((size_t)(t->n * k * 36), sizeof *u);
+    for (int64_t j = 0; j < t->n * k; j++)
         for (int i = 0; i < 36; i++)
             for (int tap = 0; tap < 9; tap++)
                 u[j * 36 + i] += abs_g[i / 6][tap / 3] * abs_g[i % 6][tap % 3] *
-                                 fabs((double)t->dense[j / c->c * t->k + tap * c->c + j % c->c]);
+                                 fabs((double)t->dense[j / k * t->k + (j % k / c->c * 9 + tap) * c->c + j % c->c]);
     for (int64_t tile = 0; tile < loam_conv_tiles(c); tile++) {
         int64_t across = loam_conv_tiles_w(c), per = (c->oh + 3) / 4 * across, image = tile / per / c->of,
                 f = tile / per % c->of, y0 = tile % per / across * 4, x0 = tile % across * 4;
-        for (int64_t ch = 0; ch < c->c; ch++) {
+        for (int64_t ch = 0; ch < k; ch++) {
             double d[6][6], bd[6][6];
             for (int i = 0; i < 36; i++) {
-                const float *in = input_at(t, image, f, y0 + i / 6 - 1, x0 + i % 6 - 1);
-                d[i / 6][i % 6] = in ? fabs((double)in[ch]) : 0;
+                const float *in = input_at(t, image, f + ch / c->c - c->pad_t, y0 + i / 6 - 1, x0 + i % 6 - 1);
+                d[i / 6][i % 6] = in ? fabs((double)in[ch % c->c]) : 0;
             }
             for (int i = 0; i < 36; i++) {
                 bd[i / 6][i % 6] = 0;
@@ -111,9 +112,9 @@ static void winograd_magnitude(const conv_case *t, double *mag)
         }
         for (int64_t col = 0; col < t->n; col++) {
             double m[36] = {0};
-            for (int64_t ch = 0; ch < c->c; ch++)
+            for (int64_t ch = 0; ch < k; ch++)
                 for (int i = 0; i < 36; i++)
-                    m[i] += u[(col * c->c + ch) * 36 + i] * v[ch * 36 + i];
+                    m[i] += u[(col * k + ch) * 36 + i] * v[ch * 36 + i];
             for (int64_t y = y0; y < y0 + 4 && y < c->oh; y++)
                 for (int64_t x = x0; x < x0 + 4 && x < c->ow; x++) {
                     double sum = 0;
@@ -154,7 +155,7 @@ static void conv_truth(const conv_case *t)
         winograd_magnitude(t, mag);
     /* Winograd: 24 roundings in the transforms and c in the sum, which go in all directions: the square root of their
      * number (Higham & Mary 2019) is still several times what is seen. */
-    double terms = t->winograd ? sqrt(24 + (double)c->c) : 16 + (double)t->k / 8;
+    double terms = t->winograd ? sqrt(24 + (double)(c->kt * c->c)) : 16 + (double)t->k / 8;
     for (int64_t i = 0; i < t->rows * t->n; i++)
         t->bound[i] = (float)(terms * FLT_EPSILON * (mag[i] + 1e-30));
     free(mag);
@@ -245,8 +246,9 @@ static int conv_infinity_lost(conv_case *t, const loam_kernels *ks, char detail[
             sees |= input_at(t, image, ot * c->stride_t + tap / (c->kh * c->kw) - c->pad_t,
                              oy * c->stride + tap / c->kw % c->kh - c->pad_top,
                              ox * c->stride + tap % c->kw - c->pad_left) == x;
-        for (int i = 0; t->winograd && i < 36; i++)
-            near |= input_at(t, image, ot, oy / 4 * 4 + i / 6 - 1, ox / 4 * 4 + i % 6 - 1) == x;
+        for (int i = 0; t->winograd && i < 36 * c->kt; i++)
+            near |=
+                input_at(t, image, ot + i / 36 - c->pad_t, oy / 4 * 4 + i % 36 / 6 - 1, ox / 4 * 4 + i % 6 - 1) == x;
         const float *now = t->y + r * t->y_stride, *then = before + RED + r * t->y_stride;
         for (int64_t j = 0; j < t->n && !bad; j++)
             bad = (sees && isfinite(now[j]) && t->dense[j * t->k + c->c / 2] != 0) ||
@@ -354,6 +356,10 @@ void check_convs(const loam_kernels *ks)
         if (type == LOAM_DTYPE_Q8_0)
             c.c = 32 + rnd() % 2 * 32;
         c.f = c.of = 1 + rnd() % 2;
+        if (rnd() % 2) { /* taps along time; frames may be cut off or stand out at both ends */
+            c.kt = 1 + (int)(rnd() % 3), c.pad_t = (int)(rnd() % (uint32_t)c.kt);
+            c.f = 1 + rnd() % 3, c.of = 1 + rnd() % (uint32_t)(c.f + c.pad_t);
+        }
         if (rnd() % 4 == 0)
             c.up = true, c.oh *= 2, c.ow *= 2;
         if (rnd() % 4 == 0)
@@ -370,6 +376,9 @@ void check_convs(const loam_kernels *ks)
     loam_conv clip = conv_same(1, 4, 3, 20, 3); /* of causal video VAEs: padded by two frames in front */
     clip.f = clip.of = 3, clip.kt = 3, clip.pad_t = 2;
     check_conv(ks, LOAM_DTYPE_F16, "causal", &clip, 20, true, false);
+    check_conv(ks, LOAM_DTYPE_F16, "causal", &clip, 20, true, true);
+    clip.f = 5, clip.pad_t = 0, clip.h = clip.oh = 9, clip.w = clip.ow = 22; /* with two frames carried over */
+    check_conv(ks, LOAM_DTYPE_F32, "carried", &clip, 20, true, true);
 }
 
 /* Time of this thread: other programs on the machine count less. */

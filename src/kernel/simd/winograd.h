@@ -1,9 +1,9 @@
 /* Winograd's minimal filtering F(4×4, 3×3) (Lavin & Gray 2016): for each tile of 4 × 4 outputs
  *     Y = Aᵀ [ Σ_channels (G g Gᵀ) ⊙ (Bᵀ d B) ] A,     d: the 6 × 6 inputs it sees, g: the 3 × 3 weights,
- * 36 multiplications instead of 144. The sum over channels is 36 products of matrices U and V [tiles × channels] ·
- * [channels × columns]. The polynomials are interpolated at 0, ±5/8, ±3/2 and ∞, where the usual 0, ±1, ±2, ∞ lose
- * more digits; all constants but G's are exact in f32. An infinite input may come out as NaN, also in the outputs of
- * its tile that do not see it.
+ * 36 multiplications instead of 144. The sum over channels (and, with taps along time, over frames: they are as more
+ * channels) is 36 products of matrices U and V [tiles × channels] · [channels × columns]. The polynomials are
+ * interpolated at 0, ±5/8, ±3/2 and ∞, where the usual 0, ±1, ±2, ∞ lose more digits; all constants but G's are exact
+ * in f32. An infinite input may come out as NaN, also in the outputs of its tile that do not see it.
  *
  * Blocks: M, the 36 sums of some tiles × columns, stays in the second-level cache while all channels pass, WINO_K at a
  * time. V is transformed once for M's columns, U from the packed weights once for M's tiles, and of U only six matrices
@@ -42,7 +42,7 @@ typedef struct wino_scratch {
 } wino_scratch;
 _Static_assert(sizeof(wino_scratch) <= LOAM_CONV_SCRATCH, "LOAM_CONV_SCRATCH is too small");
 
-/* Where a tile stands: its picture (with its frame) and its first output. */
+/* Where a tile stands: its picture (a frame of the output) and its first output. */
 typedef struct wino_place {
     int64_t picture, y, x;
 } wino_place;
@@ -50,6 +50,13 @@ INLINE wino_place wino_place_of(const loam_conv *c, int64_t tile)
 {
     int64_t across = loam_conv_tiles_w(c), per = (c->oh + 3) / 4 * across;
     return (wino_place){tile / per, tile % per / across * 4, tile % across * 4};
+}
+
+/* The frame of the input that tap dt of an output frame sees, -1: none. */
+INLINE int64_t wino_frame(const loam_conv *c, int64_t picture, int dt)
+{
+    const int64_t t = picture % c->of + dt - c->pad_t;
+    return t < 0 || t >= c->f ? -1 : picture / c->of * c->f + t;
 }
 
 /* o = Bᵀ d. */
@@ -112,30 +119,33 @@ static __attribute__((noinline)) void wino_input(const float *in, int64_t y_step
     }
 }
 
-/* The 36 inputs of a tile × channels [channel, channel + n), zeros outside the picture and behind the last channel. */
-INLINE void wino_patch(const loam_conv *c, const float *x, int64_t x_stride, const wino_place *p, int64_t channel,
-                       int64_t n, float *patch)
+/* The 36 inputs of a tile × channels [channel, channel + n) of a frame, zeros outside it and behind the last channel.
+ */
+INLINE void wino_patch(const loam_conv *c, const float *x, int64_t x_stride, const wino_place *p, int64_t frame,
+                       int64_t channel, int64_t n, float *patch)
 {
     const int up = c->up ? 1 : 0;
     for (int i = 0; i < 36; i++, patch += WINO_K) {
         int64_t yy = p->y + i / 6 - 1, xx = p->x + i % 6 - 1;
         zero_floats(patch, WINO_K);
-        if (yy >= 0 && yy < c->h << up && xx >= 0 && xx < c->w << up)
-            copy_floats(patch, x + ((p->picture * c->h + (yy >> up)) * c->w + (xx >> up)) * x_stride + channel, n);
+        if (frame >= 0 && yy >= 0 && yy < c->h << up && xx >= 0 && xx < c->w << up)
+            copy_floats(patch, x + ((frame * c->h + (yy >> up)) * c->w + (xx >> up)) * x_stride + channel, n);
     }
 }
 
-static void wino_inputs(const loam_conv *c, const float *x, int64_t x_stride, int64_t t0, int64_t n_tiles,
+/* V for n channels of the frames at tap dt. */
+static void wino_inputs(const loam_conv *c, const float *x, int64_t x_stride, int64_t t0, int64_t n_tiles, int dt,
                         int64_t channel, int64_t n, wino_scratch *s)
 {
     for (int64_t t = 0; t < n_tiles; t++) {
         wino_place p = wino_place_of(c, t0 + t);
+        const int64_t frame = wino_frame(c, p.picture, dt);
         float *v = s->v + t * WINO_K;
-        if (!c->up && p.y > 0 && p.x > 0 && p.y + 5 <= c->h && p.x + 5 <= c->w && n % VW == 0) {
-            const float *in = x + ((p.picture * c->h + p.y - 1) * c->w + p.x - 1) * x_stride + channel;
+        if (frame >= 0 && !c->up && p.y > 0 && p.x > 0 && p.y + 5 <= c->h && p.x + 5 <= c->w && n % VW == 0) {
+            const float *in = x + ((frame * c->h + p.y - 1) * c->w + p.x - 1) * x_stride + channel;
             wino_input(in, c->w * x_stride, x_stride, n, v);
         } else {
-            wino_patch(c, x, x_stride, &p, channel, n, s->patch);
+            wino_patch(c, x, x_stride, &p, frame, channel, n, s->patch);
             wino_input(s->patch, 6 * WINO_K, WINO_K, n, v);
         }
     }
@@ -205,23 +215,34 @@ static void wino_outputs(const loam_conv *c, int64_t t0, int64_t n_tiles, int64_
     }
 }
 
-/* M += U · V for one block of channels and n_groups groups, from column `col` of M on. */
-INLINE void wino_products(const loam_packed *w, int64_t c, int64_t g, int n_groups, int64_t channel, int64_t k,
+/* Whether tap dt of any of the tiles sees a frame. */
+INLINE bool wino_sees(const loam_conv *c, int64_t t0, int64_t n_tiles, int dt)
+{
+    const int64_t last = wino_place_of(c, t0 + n_tiles - 1).picture;
+    for (int64_t picture = wino_place_of(c, t0).picture; picture <= last; picture++)
+        if (wino_frame(c, picture, dt) >= 0)
+            return true;
+    return false;
+}
+
+/* M (+)= U · V for k channels, whose weights begin at row0 of each tap (taps are c rows apart), and n_groups groups,
+ * from column `col` of M on. */
+INLINE void wino_products(const loam_packed *w, int64_t c, int64_t g, int n_groups, bool first, int64_t row0, int64_t k,
                           int64_t n_tiles, wino_scratch *s, int64_t col, int64_t m_stride)
 {
     static const float zeros[SLIVER];
     const float *tap[TILE_GROUPS][9];
     for (int i = 0; i < n_groups; i++)
         for (int j = 0; j < 9; j++)
-            tap[i][j] = widen(w, g + i, j * c + channel, k, s->taps[i] + j * WINO_K * 16);
+            tap[i][j] = widen(w, g + i, j * c + row0, k, s->taps[i] + j * WINO_K * 16);
     for (int y = 0; y < 6; y++) {
         for (int i = 0; i < n_groups; i++)
             wino_weights(y, tap[i], k, s->u + i * WINO_K * 16);
         for (int x = 0; x < 6; x++) {
             float *m = s->m + (y * 6 + x) * WINO_M + col;
-            const float *u = s->u + x * WINO_U, *add = channel ? m : zeros;
+            const float *u = s->u + x * WINO_U, *add = first ? zeros : m;
             gemm_rows(wino_tiles, WINO_K, s->v + (y * 6 + x) * WINO_V, n_tiles, u, u + WINO_K * 16, n_groups, k, add,
-                      channel ? m_stride : 0, m, m_stride);
+                      first ? 0 : m_stride, m, m_stride);
         }
     }
 }
@@ -237,13 +258,15 @@ static void winograd(const loam_conv *c, const float *x, int64_t x_stride, const
                 per_part = ((n_groups + parts - 1) / parts + TILE_GROUPS - 1) / TILE_GROUPS * TILE_GROUPS;
         for (int64_t part = 0; part < n_groups; part += per_part) {
             int64_t ng = n_groups - part < per_part ? n_groups - part : per_part, cols = w->n - (g0 + part) * 16;
-            for (int64_t k = 0; k < c->c; k += WINO_K) {
-                int64_t kb = c->c - k < WINO_K ? c->c - k : WINO_K;
-                wino_inputs(c, x, x_stride, t0 + t, nt, k, kb, s);
-                for (int64_t g = 0; g < ng; g += TILE_GROUPS)
-                    wino_products(w, c->c, g0 + part + g, ng - g < TILE_GROUPS ? 1 : TILE_GROUPS, k, kb, nt, s, g * 16,
-                                  ng * 16);
-            }
+            bool first = true;
+            for (int dt = 0; dt < c->kt; dt++)
+                for (int64_t k = 0; k < c->c && wino_sees(c, t0 + t, nt, dt); k += WINO_K, first = false) {
+                    int64_t kb = c->c - k < WINO_K ? c->c - k : WINO_K;
+                    wino_inputs(c, x, x_stride, t0 + t, nt, dt, k, kb, s);
+                    for (int64_t g = 0; g < ng; g += TILE_GROUPS)
+                        wino_products(w, c->c, g0 + part + g, ng - g < TILE_GROUPS ? 1 : TILE_GROUPS, first,
+                                      dt * 9 * c->c + k, kb, nt, s, g * 16, ng * 16);
+                }
             wino_outputs(c, t0 + t, nt, cols < ng * 16 ? cols : ng * 16, s->m, ng * 16, bias ? bias + part * 16 : NULL,
                          y + part * 16, y_stride);
         }
