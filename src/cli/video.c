@@ -46,6 +46,8 @@ int loam_verb_video(int argc, char **argv)
         {0, "rng", LOAM_OPTION_KIND_TEXT, "cpu|cuda", "whose noise a seed means (cpu)", &r.rng, 0, 0, NULL},
         {'l', "lora", LOAM_OPTION_KIND_LIST, "FILE[:X]", "an adapter, with strength X", &loras, 0, 0, NULL},
         {'q', "quick", LOAM_OPTION_KIND_FLAG, NULL, "pixels by the quick decoder", &r.quick_decode, 0, 0, NULL},
+        {0, "tile", LOAM_OPTION_KIND_INT, "N", "VAE tiles of 8N pixels a side (where memory asks for it)", &r.tile, 8,
+         512, NULL},
         {0, "type", LOAM_OPTION_KIND_TEXT, "TYPE", "of the weights in memory: f32, f16, bf16, q8_0 (the file's)",
          &o.type, 0, 0, NULL},
         {'t', "threads", LOAM_OPTION_KIND_INT, "N", "(one per processor)", &o.n_threads, 1, 1024, NULL},

@@ -101,6 +101,9 @@ static loam_status settle(const loam_video_model *m, loam_video_request *r, loam
         LOAM_FAIL(err, INVALID, "a guidance of %g: it must be 0 to 100 (1: none)", (double)r->guidance);
     if (!(r->shift > 0 && r->shift <= 100))
         LOAM_FAIL(err, INVALID, "a shift of %g: it must be above 0, and at most 100", r->shift);
+    if (r->tile < -1 || (r->tile > 0 && r->tile < LOAM_IMAGE_MIN_TILE))
+        LOAM_FAIL(err, INVALID, "tiles of %d: it must be at least %d (0: where memory asks for it, -1: none)", r->tile,
+                  LOAM_IMAGE_MIN_TILE);
     if (r->quick_decode && !i->has_quick)
         LOAM_FAIL(err, INVALID, "quick decoding wants %s; give its file with --quick-decoder",
                   m->wan ? "TAEHV" : "TAESD");

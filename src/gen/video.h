@@ -47,6 +47,7 @@ typedef struct loam_video_request {
     const loam_image_lora *loras;
     int n_loras;
     bool quick_decode;
+    int tile; /* VAE tiles of this many latent positions; 0: where memory asks for it; -1: none */
 } loam_video_request;
 
 typedef struct loam_video_result {

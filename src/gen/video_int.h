@@ -24,6 +24,7 @@ typedef struct loam_video_wan {
     loam_umt5_params text;
     loam_unigram *tokenizer;
     loam_wan net; /* of n, f, h, w; n 0: none */
+    int64_t tile; /* of the VAE, in latent positions, as it was last planned; beyond the sides: whole frames */
     char *loras;
 } loam_video_wan;
 
@@ -75,6 +76,12 @@ LOAM_CHECK_RESULT loam_status loam_video_wan_plan(loam_video_model *m, const loa
 LOAM_CHECK_RESULT loam_status loam_video_wan_begin(loam_video_model *m, loam_video_work *k, loam_err *err);
 LOAM_CHECK_RESULT loam_status loam_video_wan_decode(loam_video_model *m, const loam_video_work *k, const float *latent,
                                                     loam_video_result *out, loam_err *err);
+/* video_wan_decode.c. Chooses the VAE's tile, the largest that fits beside `host` bytes, and says what decoding needs
+ * beside these. */
+LOAM_CHECK_RESULT loam_status loam_video_wan_plan_decoder(loam_video_wan *w, const loam_video_request *r, size_t host,
+                                                          size_t *bytes, loam_err *err);
+/* Gives the transformer's activations back. */
+void loam_video_wan_drop_net(loam_video_wan *w);
 /* One frame of a latent [c][f][h][w] for a preview; NULL pixels when the model cannot. */
 LOAM_CHECK_RESULT loam_status loam_video_wan_preview(loam_video_model *m, const loam_video_work *k, const float *latent,
                                                      loam_image_rgb *out, loam_err *err);

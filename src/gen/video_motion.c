@@ -107,7 +107,8 @@ loam_status loam_video_motion_decode(loam_video_model *m, const loam_video_work 
         for (int64_t c = 0; c < k->c; c++)
             memcpy(frame + c * hw, latent + (c * k->f + i) * hw, (size_t)hw * sizeof *frame);
         if (st == LOAM_OK)
-            st = loam_image_decode(m->pictures, frame, k->h, k->w, 0, k->r->quick_decode, NULL, &out->frames[i], err);
+            st = loam_image_decode(m->pictures, frame, k->h, k->w, k->r->tile > 0 ? k->r->tile : 0, k->r->quick_decode,
+                                   NULL, &out->frames[i], err);
     }
     free(frame);
     loam_image_tell(k->watch, "decode", (int)k->f, (int)k->f);

@@ -104,6 +104,15 @@ static loam_status want_net(loam_video_wan *w, int64_t n, int64_t f, int64_t h, 
     return st;
 }
 
+/* Latents, the sampler's copies of them, frames, and the pixels of those just made. */
+static size_t host_bytes(const loam_video_model *m, const loam_video_request *r)
+{
+    enum { COPIES = 12, FRAMES_AT_ONCE = 4 };
+    const size_t area = (size_t)r->width * (size_t)r->height, f = (size_t)(r->frames - 1) / 4 + 1;
+    const size_t latent = f * area / 64 * (size_t)m->wan->dit.out_channels * sizeof(float);
+    return COPIES * latent + 3 * area * ((size_t)r->frames + FRAMES_AT_ONCE * sizeof(float));
+}
+
 loam_status loam_video_wan_plan(loam_video_model *m, const loam_video_request *r, size_t *bytes, loam_err *err)
 {
     /* activations that stand at the same time, at least: the stream, q, k, v and the packed k, v */
@@ -115,8 +124,17 @@ loam_status loam_video_wan_plan(loam_video_model *m, const loam_video_request *r
     if (*bytes > loam_memory_available())
         return LOAM_OK; /* the caller says so */
     LOAM_TRY(want_net(m->wan, n, f, h, w, err));
-    *bytes = loam_net_bytes(&m->wan->net.net);
+    size_t decoder, host = host_bytes(m, r);
+    LOAM_TRY(loam_video_wan_plan_decoder(m->wan, r, host, &decoder, err));
+    *bytes = loam_net_bytes(&m->wan->net.net); /* given back before the decoder begins */
+    *bytes = host + (*bytes > decoder ? *bytes : decoder);
     return LOAM_OK;
+}
+
+void loam_video_wan_drop_net(loam_video_wan *w)
+{
+    loam_wan_deinit(&w->net);
+    w->net = (loam_wan){0};
 }
 
 static loam_status evaluate(loam_video_model *m, loam_video_work *k, const float *x, double t, float *out,
@@ -155,8 +173,7 @@ static loam_status use_loras(loam_video_wan *w, const loam_video_request *r, loa
     bool had = w->loras != NULL;
     if (!had && r->n_loras == 0)
         return LOAM_OK;
-    loam_wan_deinit(&w->net);
-    w->net = (loam_wan){0};
+    loam_video_wan_drop_net(w);
     loam_weight_store_clear_loras(w->store);
     free(w->loras);
     w->loras = NULL;
@@ -199,118 +216,4 @@ loam_status loam_video_wan_begin(loam_video_model *m, loam_video_work *k, loam_e
     LOAM_TRY(loam_wan_text(w->store, &w->dit, n, (int64_t)rows, k->text, loam_wan_text_place(&w->net), err));
     k->evaluate = evaluate;
     return LOAM_OK;
-}
-
-static uint8_t to_byte(float x)
-{
-    x = x * 255.0f;
-    return !(x > 0) ? 0 : x >= 255.0f ? 255 : (uint8_t)lrintf(x);
-}
-
-/* Frames [count] of pixels, scaled by mul and moved by add to 0 … 1, into out->frames from `first` on. */
-static loam_status keep_frames(loam_video_result *out, int64_t first, int64_t count, const float *pixels, float mul,
-                               float add, loam_err *err)
-{
-    size_t n = (size_t)out->width * (size_t)out->height * 3;
-    for (int64_t i = 0; i < count; i++) {
-        LOAM_TRY(loam_image_rgb_new(out->width, out->height, &out->frames[first + i], err));
-        for (size_t j = 0; j < n; j++)
-            out->frames[first + i].pixels[j] = to_byte(pixels[(size_t)i * n + j] * mul + add);
-    }
-    return LOAM_OK;
-}
-
-static loam_status decode_quick(loam_video_wan *w, const loam_video_work *k, const float *latent, float *pixels,
-                                loam_video_result *out, loam_err *err)
-{
-    loam_taehv v;
-    int64_t made = 0;
-    LOAM_TRY(loam_taehv_begin(&v, w->store, &w->taehv, false, k->f, k->h, k->w, err));
-    loam_status st = LOAM_OK;
-    for (int64_t i = 0; i < k->f && st == LOAM_OK; i++) {
-        int64_t frames = loam_taehv_frames(&v);
-        loam_image_tell(k->watch, "decode", (int)i, (int)k->f);
-        st = loam_image_check_cancelled(k->watch, err);
-        if (st == LOAM_OK)
-            st = loam_taehv_decode_step(&v, latent, pixels, err);
-        if (st == LOAM_OK)
-            st = keep_frames(out, made, frames, pixels, 1, 0, err);
-        made += frames;
-    }
-    loam_taehv_end(&v);
-    return st;
-}
-
-static loam_status decode_whole(loam_video_wan *w, const loam_video_work *k, const float *latent, float *pixels,
-                                loam_video_result *out, loam_err *err)
-{
-    loam_wan_vae v;
-    int64_t made = 0;
-    float *z = malloc(k->n * sizeof *z);
-    if (!z)
-        LOAM_FAIL(err, NO_MEMORY, "no memory for a latent");
-    loam_wan_vae_denormalise(&w->vae, k->f * k->h * k->w, latent, z);
-    loam_status st = loam_wan_vae_begin(&v, w->store, &w->vae, false, k->f, k->h, k->w, err);
-    if (st == LOAM_OK) {
-        for (int64_t i = 0; i < k->f && st == LOAM_OK; i++) {
-            int64_t frames = loam_wan_vae_frames(&v);
-            loam_image_tell(k->watch, "decode", (int)i, (int)k->f);
-            st = loam_image_check_cancelled(k->watch, err);
-            if (st == LOAM_OK)
-                st = loam_wan_vae_decode_step(&v, z, pixels, err);
-            if (st == LOAM_OK)
-                st = keep_frames(out, made, frames, pixels, 0.5f, 0.5f, err);
-            made += frames;
-        }
-        loam_wan_vae_end(&v);
-    }
-    free(z);
-    return st;
-}
-
-loam_status loam_video_wan_decode(loam_video_model *m, const loam_video_work *k, const float *latent,
-                                  loam_video_result *out, loam_err *err)
-{
-    loam_video_wan *w = m->wan;
-    float *pixels = malloc((size_t)out->width * (size_t)out->height * 3 * 4 * sizeof *pixels); /* four frames */
-    if (!pixels)
-        LOAM_FAIL(err, NO_MEMORY, "no memory for frames of %d x %d", out->width, out->height);
-    bool quick = k->r->quick_decode || !w->has_vae;
-    loam_status st =
-        quick ? decode_quick(w, k, latent, pixels, out, err) : decode_whole(w, k, latent, pixels, out, err);
-    free(pixels);
-    if (st == LOAM_OK)
-        loam_image_tell(k->watch, "decode", (int)k->f, (int)k->f);
-    return st;
-}
-
-loam_status loam_video_wan_preview(loam_video_model *m, const loam_video_work *k, const float *latent,
-                                   loam_image_rgb *out, loam_err *err)
-{
-    loam_video_wan *w = m->wan;
-    *out = (loam_image_rgb){0};
-    if (!w->has_taehv)
-        return LOAM_OK;
-    /* one latent frame alone, from the middle */
-    float *one = malloc((size_t)(k->c * k->h * k->w) * sizeof *one);
-    float *pixels = malloc((size_t)k->r->width * (size_t)k->r->height * 3 * 4 * sizeof *pixels);
-    loam_taehv v;
-    loam_status st = LOAM_OK;
-    if (one && pixels) {
-        for (int64_t c = 0; c < k->c; c++)
-            memcpy(one + c * k->h * k->w, latent + (c * k->f + k->f / 2) * k->h * k->w,
-                   (size_t)(k->h * k->w) * sizeof *one);
-        st = loam_taehv_begin(&v, w->store, &w->taehv, false, 1, k->h, k->w, err);
-        if (st == LOAM_OK) {
-            st = loam_taehv_decode_step(&v, one, pixels, err);
-            loam_taehv_end(&v);
-        }
-        if (st == LOAM_OK)
-            st = loam_image_rgb_new(k->r->width, k->r->height, out, err);
-        for (size_t i = 0; st == LOAM_OK && i < (size_t)out->width * (size_t)out->height * 3; i++)
-            out->pixels[i] = to_byte(pixels[i]);
-    }
-    free(one);
-    free(pixels);
-    return st;
 }

@@ -267,6 +267,23 @@ loam_status loam_wan_vae_begin(loam_wan_vae *v, loam_weight_store *store, const 
     return net_for(v, &v->net, err);
 }
 
+loam_status loam_wan_vae_bytes(loam_weight_store *store, const loam_wan_vae_params *p, bool encoder, int64_t f,
+                               int64_t h, int64_t w, size_t *bytes, loam_err *err)
+{
+    loam_wan_vae v;
+    loam_net further;
+    LOAM_TRY(loam_wan_vae_begin(&v, store, p, encoder, f, h, w, err));
+    *bytes = loam_net_bytes(&v.net);
+    loam_wan_vae_end(&v);
+    if (f < 2)
+        return LOAM_OK;
+    v.done = 1;
+    LOAM_TRY(net_for(&v, &further, err));
+    *bytes += loam_net_bytes(&further); /* both stand while what is carried goes from one to the other */
+    loam_net_free(&further);
+    return LOAM_OK;
+}
+
 void loam_wan_vae_end(loam_wan_vae *v)
 {
     loam_net_free(&v->net);

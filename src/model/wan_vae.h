@@ -34,6 +34,9 @@ typedef struct loam_wan_vae {
 LOAM_CHECK_RESULT loam_status loam_wan_vae_begin(loam_wan_vae *v, loam_weight_store *store,
                                                  const loam_wan_vae_params *p, bool encoder, int64_t f, int64_t h,
                                                  int64_t w, loam_err *err);
+/* Bytes that such a clip needs beside the weights. */
+LOAM_CHECK_RESULT loam_status loam_wan_vae_bytes(loam_weight_store *store, const loam_wan_vae_params *p, bool encoder,
+                                                 int64_t f, int64_t h, int64_t w, size_t *bytes, loam_err *err);
 void loam_wan_vae_end(loam_wan_vae *v);
 /* Frames that the next step makes or takes: 1, then factor_t. */
 int64_t loam_wan_vae_frames(const loam_wan_vae *v);

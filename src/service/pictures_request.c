@@ -352,7 +352,7 @@ static const struct {
     {"hires", OF_IMAGE, read_hires},
     {"hires_strength", OF_IMAGE, read_strength},
     {"hires_steps", OF_IMAGE, read_hires_steps},
-    {"tile", OF_IMAGE, read_tile},
+    {"tile", OF_BOTH, read_tile},
     {"quick_decode", OF_BOTH, read_quick},
     {"format", OF_BOTH, read_format},
     {"quality", OF_IMAGE, read_quality},

@@ -105,7 +105,8 @@ static loam_status make(void *ctx, loam_jobs_run *run, const json_t *request, lo
                                    .schedule = w.r.schedule,
                                    .sigmas = w.r.sigmas,
                                    .clip_skip = w.r.clip_skip,
-                                   .quick_decode = w.r.quick_decode};
+                                   .quick_decode = w.r.quick_decode,
+                                   .tile = w.r.tile};
     if (st == LOAM_OK)
         st = loam_videos_make(p->video_service, &r, &watch, &made, err);
     if (st == LOAM_OK)

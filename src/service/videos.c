@@ -27,12 +27,12 @@ loam_status loam_videos_open(const loam_videos_options *o, loam_videos **out, lo
         LOAM_FAIL(err, NO_MEMORY, "no memory for a model");
     }
     loam_video_model_options vo = {.n_threads = o->n_threads,
-                             .type = o->type,
-                             .motion = o->motion,
-                             .vae = o->vae,
-                             .text_encoder = o->text_encoder,
-                             .tokenizer = o->tokenizer,
-                             .quick = o->quick};
+                                   .type = o->type,
+                                   .motion = o->motion,
+                                   .vae = o->vae,
+                                   .text_encoder = o->text_encoder,
+                                   .tokenizer = o->tokenizer,
+                                   .quick = o->quick};
     loam_status st = loam_video_model_open(o->model, &vo, &s->model, err);
     if (st != LOAM_OK) {
         loam_videos_close(s);
@@ -84,7 +84,8 @@ static loam_status prepare(const loam_videos *s, const loam_videos_request *r, l
                                 .clip_skip = r->clip_skip,
                                 .loras = words->loras,
                                 .n_loras = words->n_loras,
-                                .quick_decode = r->quick_decode};
+                                .quick_decode = r->quick_decode,
+                                .tile = r->tile};
     return LOAM_OK;
 }
 

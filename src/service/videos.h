@@ -33,6 +33,7 @@ typedef struct loam_videos_request {
     const char *const *loras;
     int n_loras;
     bool quick_decode;
+    int tile; /* VAE tiles of this many latent positions; 0: where memory asks for it; -1: none */
 } loam_videos_request;
 
 typedef struct loam_videos_made {

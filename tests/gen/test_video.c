@@ -91,6 +91,33 @@ static void wan(void **state)
     loam_safetensors_close(golden);
 }
 
+/* In tiles a clip is the same but for a little near the seams (here the VAE's attention sees less, too). */
+static void tiles(void **state)
+{
+    (void)state;
+    loam_err err = {0};
+    loam_video_model *m;
+    loam_video_result made[3];
+    ok(loam_video_model_open(PICTURES "wan", &(loam_video_model_options){.n_threads = 1}, &m, &err), &err);
+    for (int i = 0; i < 3; i++) {
+        loam_video_request r = {.prompt = "a red kite", .width = 160, .height = 96, .frames = 5, .steps = 1};
+        r.tile = i == 1 ? 8 : -1;
+        r.seed = i == 2;
+        ok(loam_video_generate(m, &r, NULL, &made[i], &err), &err);
+    }
+    const size_t n = (size_t)made[0].width * (size_t)made[0].height * 3;
+    double off[3] = {0};
+    for (int f = 0; f < 5; f++)
+        for (int i = 1; i < 3; i++)
+            for (size_t j = 0; j < n; j++)
+                off[i] += abs(made[0].frames[f].pixels[j] - made[i].frames[f].pixels[j]);
+    if (!(off[1] > 0 && off[1] * 4 < off[2]))
+        fail_msg("in tiles %g apart, with another seed %g", off[1] / (double)(5 * n), off[2] / (double)(5 * n));
+    for (int i = 0; i < 3; i++)
+        loam_video_result_free(&made[i]);
+    loam_video_model_close(m);
+}
+
 static void motion(void **state)
 {
     (void)state;
@@ -156,6 +183,7 @@ static void refusals(void **state)
         {{.width = 32, .height = 16, .frames = 9, .guidance = -1}, "a guidance of -1"},
         {{.width = 32, .height = 16, .frames = 9, .shift = -2}, "a shift of -2"},
         {{.width = 32, .height = 16, .frames = 9, .quick_decode = true}, "quick decoding wants TAEHV"},
+        {{.width = 32, .height = 16, .frames = 9, .tile = 3}, "tiles of 3: it must be at least 8"},
         {{.width = 4096, .height = 4096, .frames = 257}, "take fewer frames or a smaller size"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -173,6 +201,7 @@ static void refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(wan), cmocka_unit_test(motion), cmocka_unit_test(refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(wan), cmocka_unit_test(tiles), cmocka_unit_test(motion),
+                                       cmocka_unit_test(refusals)};
     return cmocka_run_group_tests_name("clips", tests, NULL, NULL);
 }

@@ -1,0 +1,218 @@
+/* Wan's latents to frames: by the VAE, in tiles where whole frames need too much memory, or by TAEHV. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "gen/video_int.h"
+
+enum { FRAMES_AT_ONCE = 4 /* most that a step of a decoder makes */ };
+
+static uint8_t to_byte(float x)
+{
+    x = x * 255.0f;
+    return !(x > 0) ? 0 : x >= 255.0f ? 255 : (uint8_t)lrintf(x);
+}
+
+/* A tile of the latent: rows from y0, columns from x0, and how many of them the tiles above and to the left reach. */
+typedef struct tile {
+    int64_t y0, x0, h, w, above, left;
+} tile;
+
+/* How frames are cut: tiles of th × tw that overlap by a quarter, nx of them in a row. */
+typedef struct tiling {
+    int64_t h, w, th, tw, step, ny, nx;
+} tiling;
+
+static tiling cut(int64_t h, int64_t w, int64_t side)
+{
+    tiling t = {.h = h, .w = w, .th = h < side ? h : side, .tw = w < side ? w : side};
+    t.step = side - side / 4;
+    t.ny = h > t.th ? (h - t.th + t.step - 1) / t.step + 1 : 1;
+    t.nx = w > t.tw ? (w - t.tw + t.step - 1) / t.step + 1 : 1;
+    return t;
+}
+
+/* The last tile of a row or column ends at the edge and overlaps more. */
+static int64_t start(int64_t i, int64_t step, int64_t whole, int64_t side)
+{
+    return i * step < whole - side ? i * step : whole - side;
+}
+
+static tile tile_of(const tiling *t, int64_t i)
+{
+    const int64_t ty = i / t->nx, tx = i % t->nx;
+    tile p = {start(ty, t->step, t->h, t->th), start(tx, t->step, t->w, t->tw), t->th, t->tw, 0, 0};
+    p.above = ty ? start(ty - 1, t->step, t->h, t->th) + t->th - p.y0 : 0;
+    p.left = tx ? start(tx - 1, t->step, t->w, t->tw) + t->tw - p.x0 : 0;
+    return p;
+}
+
+/* From 0 to 1 over the first n positions. */
+static float rise(int64_t i, int64_t n)
+{
+    return i < n ? ((float)i + 0.5f) / (float)n : 1;
+}
+
+/* Lays a frame of a tile over what is there already; the seams are mixed. pixels · mul + add are 0 … 1. */
+static void lay(loam_image_rgb *frame, const tile *p, int64_t factor, const float *pixels, float mul, float add)
+{
+    for (int64_t y = 0; y < p->h * factor; y++) {
+        const float down = rise(y, p->above * factor);
+        uint8_t *row = frame->pixels + ((p->y0 * factor + y) * frame->width + p->x0 * factor) * 3;
+        for (int64_t x = 0; x < p->w * factor; x++) {
+            const float share = down * rise(x, p->left * factor);
+            for (int64_t j = x * 3; j < x * 3 + 3; j++) {
+                const uint8_t new = to_byte(*pixels++ * mul + add);
+                row[j] = share < 1 ? (uint8_t)lrintf((float)row[j] + share * ((float)new - (float)row[j])) : new;
+            }
+        }
+    }
+}
+
+static loam_status decode_quick(loam_video_wan *w, const loam_video_work *k, const float *latent, float *pixels,
+                                loam_video_result *out, loam_err *err)
+{
+    loam_taehv v;
+    const tile whole = {.h = k->h, .w = k->w};
+    LOAM_TRY(loam_taehv_begin(&v, w->store, &w->taehv, false, k->f, k->h, k->w, err));
+    loam_status st = LOAM_OK;
+    loam_image_rgb *frame = out->frames;
+    for (int64_t i = 0; i < k->f && st == LOAM_OK; i++) {
+        int64_t frames = loam_taehv_frames(&v), area = k->h * k->w * v.p.factor * v.p.factor;
+        loam_image_tell(k->watch, "decode", (int)i, (int)k->f);
+        st = loam_image_check_cancelled(k->watch, err);
+        if (st == LOAM_OK)
+            st = loam_taehv_decode_step(&v, latent, pixels, err);
+        for (int64_t j = 0; j < frames && st == LOAM_OK; j++)
+            lay(frame++, &whole, v.p.factor, pixels + j * area * 3, 1, 0);
+    }
+    loam_taehv_end(&v);
+    return st;
+}
+
+/* All frames of one tile, from its part z [c][f][h][w] of the latent. */
+static loam_status decode_tile(loam_video_wan *w, const loam_video_work *k, const tiling *t, int64_t i, const float *z,
+                               float *pixels, loam_video_result *out, loam_err *err)
+{
+    loam_wan_vae v;
+    const tile p = tile_of(t, i);
+    LOAM_TRY(loam_wan_vae_begin(&v, w->store, &w->vae, false, k->f, p.h, p.w, err));
+    loam_status st = LOAM_OK;
+    loam_image_rgb *frame = out->frames;
+    for (int64_t f = 0; f < k->f && st == LOAM_OK; f++) {
+        int64_t frames = loam_wan_vae_frames(&v), area = p.h * p.w * v.p.factor * v.p.factor;
+        loam_image_tell(k->watch, "decode", (int)(i * k->f + f), (int)(t->ny * t->nx * k->f));
+        st = loam_image_check_cancelled(k->watch, err);
+        if (st == LOAM_OK)
+            st = loam_wan_vae_decode_step(&v, z, pixels, err);
+        for (int64_t j = 0; j < frames && st == LOAM_OK; j++)
+            lay(frame++, &p, v.p.factor, pixels + j * area * 3, 0.5f, 0.5f);
+    }
+    loam_wan_vae_end(&v);
+    return st;
+}
+
+static loam_status decode_whole(loam_video_wan *w, const loam_video_work *k, const float *latent, float *pixels,
+                                loam_video_result *out, loam_err *err)
+{
+    const tiling t = cut(k->h, k->w, w->tile);
+    const int64_t planes = k->c * k->f;
+    float *z = malloc(k->n * sizeof *z), *part = malloc((size_t)(planes * t.th * t.tw) * sizeof *part);
+    loam_status st = LOAM_OK;
+    if (!z || !part) {
+        loam_err_set(err, LOAM_STATUS_NO_MEMORY, __FILE__, __LINE__, "no memory for a latent");
+        st = LOAM_STATUS_NO_MEMORY;
+    } else {
+        loam_wan_vae_denormalise(&w->vae, k->f * k->h * k->w, latent, z);
+    }
+    for (int64_t i = 0; i < t.ny * t.nx && st == LOAM_OK; i++) {
+        const tile p = tile_of(&t, i);
+        float *to = part;
+        for (int64_t plane = 0; plane < planes; plane++)
+            for (int64_t y = 0; y < p.h; y++, to += p.w)
+                memcpy(to, z + (plane * k->h + p.y0 + y) * k->w + p.x0, (size_t)p.w * sizeof *to);
+        st = decode_tile(w, k, &t, i, part, pixels, out, err);
+    }
+    free(z);
+    free(part);
+    return st;
+}
+
+static bool is_quick(const loam_video_wan *w, const loam_video_request *r)
+{
+    return r->quick_decode || !w->has_vae;
+}
+
+loam_status loam_video_wan_plan_decoder(loam_video_wan *w, const loam_video_request *r, size_t host, size_t *bytes,
+                                        loam_err *err)
+{
+    const int64_t f = (r->frames - 1) / 4 + 1, h = r->height / 8, wide = r->width / 8;
+    if (is_quick(w, r)) {
+        loam_taehv v;
+        LOAM_TRY(loam_taehv_begin(&v, w->store, &w->taehv, false, f, h, wide, err));
+        *bytes = loam_net_bytes(&v.net);
+        loam_taehv_end(&v);
+        return LOAM_OK;
+    }
+    size_t have = loam_memory_available();
+    have = have > host ? have - host : 0;
+    for (w->tile = r->tile > 0 ? r->tile : LOAM_IMAGE_MAX_SIDE;;) {
+        const tiling t = cut(h, wide, w->tile);
+        LOAM_TRY(loam_wan_vae_bytes(w->store, &w->vae, false, f, t.th, t.tw, bytes, err));
+        if (r->tile != 0 || *bytes <= have || w->tile <= LOAM_IMAGE_TILE / 4)
+            return LOAM_OK;
+        w->tile = w->tile > 2 * LOAM_IMAGE_TILE ? 2 * LOAM_IMAGE_TILE : w->tile / 2;
+    }
+}
+
+loam_status loam_video_wan_decode(loam_video_model *m, const loam_video_work *k, const float *latent,
+                                  loam_video_result *out, loam_err *err)
+{
+    loam_video_wan *w = m->wan;
+    float *pixels = malloc((size_t)out->width * (size_t)out->height * 3 * FRAMES_AT_ONCE * sizeof *pixels);
+    if (!pixels)
+        LOAM_FAIL(err, NO_MEMORY, "no memory for frames of %d x %d", out->width, out->height);
+    loam_status st = LOAM_OK;
+    for (int i = 0; i < out->n_frames && st == LOAM_OK; i++)
+        st = loam_image_rgb_new(out->width, out->height, &out->frames[i], err);
+    loam_video_wan_drop_net(w);
+    if (st == LOAM_OK)
+        st = is_quick(w, k->r) ? decode_quick(w, k, latent, pixels, out, err)
+                               : decode_whole(w, k, latent, pixels, out, err);
+    free(pixels);
+    if (st == LOAM_OK)
+        loam_image_tell(k->watch, "decode", 1, 1);
+    return st;
+}
+
+loam_status loam_video_wan_preview(loam_video_model *m, const loam_video_work *k, const float *latent,
+                                   loam_image_rgb *out, loam_err *err)
+{
+    loam_video_wan *w = m->wan;
+    *out = (loam_image_rgb){0};
+    if (!w->has_taehv)
+        return LOAM_OK;
+    /* one latent frame alone, from the middle */
+    float *one = malloc((size_t)(k->c * k->h * k->w) * sizeof *one);
+    float *pixels = malloc((size_t)k->r->width * (size_t)k->r->height * 3 * 4 * sizeof *pixels);
+    loam_taehv v;
+    loam_status st = LOAM_OK;
+    if (one && pixels) {
+        for (int64_t c = 0; c < k->c; c++)
+            memcpy(one + c * k->h * k->w, latent + (c * k->f + k->f / 2) * k->h * k->w,
+                   (size_t)(k->h * k->w) * sizeof *one);
+        st = loam_taehv_begin(&v, w->store, &w->taehv, false, 1, k->h, k->w, err);
+        if (st == LOAM_OK) {
+            st = loam_taehv_decode_step(&v, one, pixels, err);
+            loam_taehv_end(&v);
+        }
+        if (st == LOAM_OK)
+            st = loam_image_rgb_new(k->r->width, k->r->height, out, err);
+        for (size_t i = 0; st == LOAM_OK && i < (size_t)out->width * (size_t)out->height * 3; i++)
+            out->pixels[i] = to_byte(pixels[i]);
+    }
+    free(one);
+    free(pixels);
+    return st;
+}
