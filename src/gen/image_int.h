@@ -166,6 +166,10 @@ LOAM_CHECK_RESULT loam_status loam_image_decode(loam_image_model *m, const float
 /* A picture whose sides are multiples of the factor -> moments [2·c][h][w]: mean and log-variance, not scaled. */
 LOAM_CHECK_RESULT loam_status loam_image_encode(loam_image_model *m, const loam_image_rgb *picture, float *moments,
                                                 loam_err *err);
+/* A picture of one pixel a latent position: bias + Σ_c latent[c · stride + position] · map[c], -1 to 1. */
+LOAM_CHECK_RESULT loam_status loam_image_rough(const float *latent, int64_t stride, int64_t h, int64_t w,
+                                               int n_channels, const float (*map)[3], const float bias[3],
+                                               loam_image_rgb *out, loam_err *err);
 /* A small picture of a latent, for previews: by TAESD where there is one, else a linear map. */
 LOAM_CHECK_RESULT loam_status loam_image_preview(loam_image_model *m, const float *latent, int64_t h, int64_t w,
                                                  loam_image_rgb *out, loam_err *err);

@@ -150,6 +150,20 @@ loam_status loam_image_encode(loam_image_model *m, const loam_image_rgb *picture
     return LOAM_OK;
 }
 
+loam_status loam_image_rough(const float *latent, int64_t stride, int64_t h, int64_t w, int n_channels,
+                             const float (*map)[3], const float bias[3], loam_image_rgb *out, loam_err *err)
+{
+    LOAM_TRY(loam_image_rgb_new((int)w, (int)h, out, err));
+    for (int64_t i = 0; i < h * w; i++)
+        for (int j = 0; j < 3; j++) {
+            float x = bias[j];
+            for (int c = 0; c < n_channels; c++)
+                x += latent[c * stride + i] * map[c][j];
+            out->pixels[i * 3 + j] = to_byte(x * 0.5f + 0.5f);
+        }
+    return LOAM_OK;
+}
+
 loam_status loam_image_preview(loam_image_model *m, const float *latent, int64_t h, int64_t w, loam_image_rgb *out,
                                loam_err *err)
 {
@@ -162,18 +176,12 @@ loam_status loam_image_preview(loam_image_model *m, const float *latent, int64_t
                                      {-0.2533f, -0.0042f, 0.1068f},
                                      {0.1076f, 0.1111f, -0.0362f},
                                      {-0.3165f, -0.2492f, -0.2188f}};
-    const float(*map)[3] = m->family == LOAM_WEIGHTS_SDXL ? sdxl : sd15;
+    static const float sd15_bias[3], sdxl_bias[3] = {0.1084f, -0.0175f, -0.0011f};
+    const bool is_sdxl = m->family == LOAM_WEIGHTS_SDXL;
     if (m->taesd)
         return loam_image_decode(m, latent, h, w, 0, true, NULL, out, err);
-    LOAM_TRY(loam_image_rgb_new((int)w, (int)h, out, err));
-    for (int64_t i = 0; i < h * w; i++)
-        for (int j = 0; j < 3; j++) {
-            float x = 0;
-            for (int64_t c = 0; c < 4 && c < m->unet.out_channels; c++)
-                x += latent[c * h * w + i] * map[c][j];
-            out->pixels[i * 3 + j] = to_byte(x * 0.5f + 0.5f);
-        }
-    return LOAM_OK;
+    return loam_image_rough(latent, h * w, h, w, m->unet.out_channels < 4 ? (int)m->unet.out_channels : 4,
+                            is_sdxl ? sdxl : sd15, is_sdxl ? sdxl_bias : sd15_bias, out, err);
 }
 
 static double lanczos(double x)

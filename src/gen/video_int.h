@@ -82,7 +82,7 @@ LOAM_CHECK_RESULT loam_status loam_video_wan_plan_decoder(loam_video_wan *w, con
                                                           size_t *bytes, loam_err *err);
 /* Gives the transformer's activations back. */
 void loam_video_wan_drop_net(loam_video_wan *w);
-/* One frame of a latent [c][f][h][w] for a preview; NULL pixels when the model cannot. */
+/* One frame of a latent [c][f][h][w] for a preview: by TAEHV where there is one, else a linear map. */
 LOAM_CHECK_RESULT loam_status loam_video_wan_preview(loam_video_model *m, const loam_video_work *k, const float *latent,
                                                      loam_image_rgb *out, loam_err *err);
 

@@ -190,9 +190,19 @@ loam_status loam_video_wan_preview(loam_video_model *m, const loam_video_work *k
                                    loam_image_rgb *out, loam_err *err)
 {
     loam_video_wan *w = m->wan;
+    /* least squares of pixels on latents, as ComfyUI's Latent2RGB has them */
+    static const float map[16][3] = {
+        {-0.1299f, -0.1692f, 0.2932f},  {0.0671f, 0.0406f, 0.0442f},  {0.3568f, 0.2548f, 0.1747f},
+        {0.0372f, 0.2344f, 0.1420f},    {0.0313f, 0.0189f, -0.0328f}, {0.0296f, -0.0956f, -0.0665f},
+        {-0.3477f, -0.4059f, -0.2925f}, {0.0166f, 0.1902f, 0.1975f},  {-0.0412f, 0.0267f, -0.1364f},
+        {-0.1293f, 0.0740f, 0.1636f},   {0.0680f, 0.3019f, 0.1128f},  {0.0032f, 0.0581f, 0.0639f},
+        {-0.1251f, 0.0927f, 0.1699f},   {0.0060f, -0.0633f, 0.0005f}, {0.3477f, 0.2275f, 0.2950f},
+        {0.1984f, 0.0913f, 0.1861f}};
+    static const float bias[3] = {-0.1835f, -0.0868f, -0.3360f};
     *out = (loam_image_rgb){0};
     if (!w->has_taehv)
-        return LOAM_OK;
+        return loam_image_rough(latent + k->f / 2 * k->h * k->w, k->f * k->h * k->w, k->h, k->w,
+                                k->c < 16 ? (int)k->c : 16, map, bias, out, err);
     /* one latent frame alone, from the middle */
     float *one = malloc((size_t)(k->c * k->h * k->w) * sizeof *one);
     float *pixels = malloc((size_t)k->r->width * (size_t)k->r->height * 3 * 4 * sizeof *pixels);

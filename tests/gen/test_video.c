@@ -82,7 +82,10 @@ static void wan(void **state)
                                 .guidance = 6,
                                 .shift = 3};
         loam_video_result made;
-        ok(loam_video_generate(m, &r, NULL, &made, &err), &err);
+        told t = {0};
+        loam_image_watch w = {&t, cancelled, progress, preview, 2};
+        ok(loam_video_generate(m, &r, &w, &made, &err), &err);
+        assert_int_equal(t.previews, 2); /* after the second and the fourth of five steps */
         assert_int_equal(made.n_frames, 9);
         same_frames(golden_f32(golden, "unipc.out.pixels", NULL), made.frames, 9, 0, 9);
         loam_video_result_free(&made);
