@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "gen/schedule.h"
 
 /* ---- the maker that stands on loam_images ---- */
@@ -91,6 +92,17 @@ static char *name_of(const char *path, bool *failed)
     return c;
 }
 
+/* Opens the models, which takes moments (weights come with the first job), so that callers know from the start what
+ * sizes they can have. What fails here fails the first job too, or works by then. */
+static void look(loam_pictures *p)
+{
+    loam_err err = LOAM_ERR_INIT;
+    if (p->maker.make && loam_pictures_open_maker(p, &err) != LOAM_OK)
+        loam_log(LOAM_LOG_LEVEL_WARN, "no pictures for now: %s", err.msg);
+    if (p->video.model && loam_pictures_open_videos(p, &err) != LOAM_OK)
+        loam_log(LOAM_LOG_LEVEL_WARN, "no clips for now: %s", err.msg);
+}
+
 loam_status loam_pictures_open(const loam_pictures_options *o, loam_pictures **out, loam_err *err)
 {
     bool failed = false;
@@ -132,6 +144,8 @@ loam_status loam_pictures_open(const loam_pictures_options *o, loam_pictures **o
     loam_status st = LOAM_OK;
     if (failed)
         st = loam_err_set(err, LOAM_STATUS_NO_MEMORY, __FILE__, __LINE__, "no memory for pictures");
+    if (st == LOAM_OK && !o->maker)
+        look(p);
     if (st == LOAM_OK)
         st = loam_jobs_open(o->data,
                             &(loam_jobs_options){.run = loam_pictures_run, .ctx = p, .max_queued = o->max_queued},

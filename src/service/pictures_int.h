@@ -55,6 +55,10 @@ typedef struct loam_pictures_wish {
     bool webp;
 } loam_pictures_wish;
 
+/* Open the models where they are not open; before the queue begins, then on its thread. */
+LOAM_CHECK_RESULT loam_status loam_pictures_open_maker(loam_pictures *p, loam_err *err);
+LOAM_CHECK_RESULT loam_status loam_pictures_open_videos(loam_pictures *p, loam_err *err);
+
 /* Reads and checks every field, of pictures or of a clip, whose defaults are 0: the model's own. request is borrowed
  * and must outlive w. On success free with deinit; INVALID names the field in param (LOAM_PICTURES_PARAM_MAX bytes). */
 LOAM_CHECK_RESULT loam_status loam_pictures_wish_parse(loam_pictures *p, const json_t *request, bool video,

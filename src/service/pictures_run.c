@@ -39,12 +39,11 @@ loam_images_watch loam_pictures_watch(loam_pictures_work *w, int preview_every)
     return (loam_images_watch){w, is_cancelled, tell, preview_every ? show : NULL, preview_every};
 }
 
-static loam_status open_maker(loam_pictures *p, loam_jobs_run *run, loam_err *err)
+loam_status loam_pictures_open_maker(loam_pictures *p, loam_err *err)
 {
     if (p->opened)
         return LOAM_OK;
     const loam_images_info *info;
-    loam_jobs_run_progress(run, "load", 0, 1);
     LOAM_TRY(p->maker.open(p->maker.ctx, &info, err));
     p->opened = true;
     pthread_mutex_lock(&p->mutex);
@@ -55,7 +54,6 @@ static loam_status open_maker(loam_pictures *p, loam_jobs_run *run, loam_err *er
     p->has_quick = info->has_quick;
     p->known = true;
     pthread_mutex_unlock(&p->mutex);
-    loam_jobs_run_progress(run, "load", 1, 1);
     return LOAM_OK;
 }
 
@@ -109,7 +107,8 @@ static loam_status run_images(loam_pictures *p, loam_jobs_run *run, const json_t
 {
     if (!p->maker.make)
         LOAM_FAIL(err, UNSUPPORTED, "this server has no picture model now; start it with --image-model");
-    LOAM_TRY(open_maker(p, run, err));
+    loam_jobs_run_progress(run, "load", 0, 1);
+    LOAM_TRY(loam_pictures_open_maker(p, err));
     loam_pictures_wish w;
     char param[LOAM_PICTURES_PARAM_MAX];
     LOAM_TRY(loam_pictures_wish_parse(p, request, false, &w, param, err));

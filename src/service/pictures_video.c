@@ -21,17 +21,15 @@ static loam_status check(void *ctx, const json_t *request, json_t **settled, cha
     return loam_pictures_settle(request, seeded, settled, err);
 }
 
-static loam_status open_model(loam_pictures *p, loam_jobs_run *run, loam_err *err)
+loam_status loam_pictures_open_videos(loam_pictures *p, loam_err *err)
 {
     if (p->video_service)
         return LOAM_OK;
-    loam_jobs_run_progress(run, "load", 0, 1);
     LOAM_TRY(loam_videos_open(&p->video, &p->video_service, err));
     pthread_mutex_lock(&p->mutex);
     p->video_info = *loam_videos_get_info(p->video_service);
     p->video_known = true;
     pthread_mutex_unlock(&p->mutex);
-    loam_jobs_run_progress(run, "load", 1, 1);
     return LOAM_OK;
 }
 
@@ -85,7 +83,8 @@ static loam_status make(void *ctx, loam_jobs_run *run, const json_t *request, lo
     loam_videos_made made = {0};
     char param[LOAM_PICTURES_PARAM_MAX];
     int frames = 0;
-    LOAM_TRY(open_model(p, run, err));
+    loam_jobs_run_progress(run, "load", 0, 1);
+    LOAM_TRY(loam_pictures_open_videos(p, err));
     LOAM_TRY(loam_pictures_wish_parse(p, request, true, &w, param, err));
     loam_status st = frames_of(&p->video_info, &w, &frames, err);
     loam_pictures_work at = {run, 0, 1};
