@@ -3,7 +3,7 @@
 machine is noisy for all.
 
     bench/pictures.py --model FOLDER [--single FILE --sdcpp FOLDER] [--torch PYTHON] [--sizes 256,512] [--parts unet,vae]
-    bench/pictures.py --model FOLDER --parts wan --frames 9 --sizes 256
+    bench/pictures.py --model FOLDER [--single FILE …] --parts wan --frames 9 --sizes 256
     bench/pictures.py --same --single FILE --sdcpp FOLDER --torch PYTHON
 
 FOLDER is a diffusers folder, as bench/pictures_random.py writes it (sd15, wan), FILE the same in one file. PYTHON has
@@ -119,6 +119,28 @@ def worker_sdcpp(folder, file, size, threads, runs):
     print(json.dumps({"unet": [s for at, s in steps if at > 1]}))
 
 
+def worker_sdcpp_wan(folder, file, size, frames, threads, runs):
+    """Without a text encoder: 512 rows of text are zeros, which takes as long."""
+    sys.path.insert(0, folder)
+    import stable_diffusion_cpp
+    vae = str(pathlib.Path(file).with_suffix(".vae.safetensors"))
+    model = stable_diffusion_cpp.StableDiffusion(diffusion_model_path=file, vae_path=vae, n_threads=threads,
+                                                 vae_decode_only=True, diffusion_flash_attn=True, verbose=True)
+    steps, last = [], [0.0]
+
+    def step(at, n_steps, _):
+        now = time.perf_counter()
+        if at > 1:
+            steps.append(now - last[0])
+        last[0] = now
+        if at == n_steps:  # the VAE is not measured
+            print(json.dumps({"wan": steps}), flush=True)
+            os._exit(0)
+
+    model.generate_video(prompt="a cat", width=size, height=size, video_frames=frames, cfg_scale=1.0,
+                         sample_steps=runs + 1, seed=42, sample_method="euler", flow_shift=3.0, progress_callback=step)
+
+
 def worker_sdcpp_picture(folder, file, size, threads, sigmas, out):
     model = sdcpp_model(folder, file, threads)
     model.generate_image(prompt="a cat", width=size, height=size, cfg_scale=1.0, sample_steps=len(sigmas.split(",")),
@@ -177,6 +199,10 @@ def measure(args, who, part, size):
         out, _, memory = run([*worker, "torch", json.dumps(given)],
                              {**TORCH_ENV[level], "OMP_NUM_THREADS": str(args.threads)})
         return {part: min(json.loads(out.splitlines()[-1])[part])}, memory, None
+    if part == "wan":
+        given = [args.sdcpp, args.single, size, args.frames, args.threads, args.runs]
+        out, _, memory = run([*worker, "sdcpp_wan", json.dumps(given)], {})
+        return {part: min(json.loads(next(x for x in out.splitlines() if x.startswith('{"wan"')))[part])}, memory, None
     given = [args.sdcpp, args.single, size, args.threads, args.runs]
     out, log, memory = run([*worker, "sdcpp", json.dumps(given)], {})
     line = next(x for x in out.splitlines() if x.startswith('{"unet"'))
@@ -187,7 +213,7 @@ def measure(args, who, part, size):
 def table(args):
     sizes, parts = [int(s) for s in args.sizes.split(",")], args.parts.split(",")
     names = [w for w in WHO if re.search(args.only, w) and (WHO[w][0] != "torch" or args.torch) and
-             (WHO[w][0] != "sdcpp" or (args.torch and args.sdcpp and args.single and "wan" not in parts))]
+             (WHO[w][0] != "sdcpp" or (args.torch and args.sdcpp and args.single))]
     print("| part | who | s | least-most | GFLOP/s | ratio to Loam | peak memory |\n| --- | --- | --- | --- | --- | --- | --- |")
     everything = []
     for size in sizes:

@@ -2,7 +2,8 @@
 """Random weights in the real shapes of picture and clip models, for measuring speed: a diffusers folder.
 
     bench/pictures_random.py sd15|sdxl|wan FOLDER       needs torch, diffusers, transformers (PyPI)
-    bench/pictures_random.py single FOLDER FILE         the folder of an sd15 as one .safetensors in the original layout
+    bench/pictures_random.py single FOLDER FILE         the folder of an sd15 as one .safetensors in the original layout,
+                                                        or that of a wan as X.safetensors and X.vae.safetensors
 
 sd15 and sdxl are in f16; wan is the transformer of the 1.3B model in bf16 and its VAE in f32, without a text encoder.
 """
@@ -75,11 +76,17 @@ def single(folder, file):
     save_file({prefix + k: x.contiguous() for prefix, part in parts.items() for k, x in part.items()}, file)
 
 
+def single_wan(folder, file):
+    """As Wan's files were published: the transformer and the VAE."""
+    for part, name, to in (("transformer", names.wan_transformer, file), ("vae", names.wan_vae, str(pathlib.Path(file).with_suffix(".vae.safetensors")))):
+        save_file({k: x.contiguous() for k, x in name(load_file(folder / part / WEIGHTS)).items()}, to)
+
+
 def main():
     kind, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     torch.manual_seed(0)
     if kind == "single":
-        single(folder, sys.argv[3])
+        (single_wan if (folder / "transformer").exists() else single)(folder, sys.argv[3])
     elif kind == "wan":
         wan(folder)
     else:
