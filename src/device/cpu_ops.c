@@ -48,6 +48,24 @@ static bool by_conv(const loam_program *p, const loam_op *o)
     return out->shape[0] > 16 && act == LOAM_ACT_F32;
 }
 
+/* Column groups in one task of a product that is cut by rows too: up to `most`, since each task reads its rows anew
+ * (which costs about as much as a group), but so that no thread is left alone at the end. Whole blocks of 32 columns.
+ */
+static int64_t even_groups(const loam_program *p, int64_t n_groups, int64_t row_parts, int64_t most)
+{
+    const int64_t threads = loam_pool_size(p->device->pool);
+    int64_t best = 2, least = INT64_MAX;
+    for (int64_t groups = most; groups >= 2; groups /= 2) {
+        int64_t col_parts = (n_groups + groups - 1) / groups;
+        int64_t even = ((n_groups + col_parts - 1) / col_parts + 1) / 2 * 2;
+        col_parts = (n_groups + even - 1) / even;
+        int64_t rounds = (row_parts * col_parts + threads - 1) / threads, time = rounds * (even + 1);
+        if (time < least)
+            best = even, least = time;
+    }
+    return best;
+}
+
 /* Tasks of a product over rows and columns, and the part of one of them (task < 0: just the number). Steps of open size
  * are not cut by rows: their weights would be read once more by each part. */
 static int cut_product(const loam_program *p, const loam_op *o, int64_t n_inputs, int task, part *out)
@@ -59,14 +77,11 @@ static int cut_product(const loam_program *p, const loam_op *o, int64_t n_inputs
         return 0;
     if (by_conv(p, o)) {
         rows = LOAM_CONV_TASK_ROWS;
-        groups = LOAM_CONV_TASK_GROUPS / n_inputs;
-        int64_t want = loam_pool_size(p->device->pool) * 4, row_parts = (m + rows - 1) / rows;
-        while (groups > 2 && row_parts * ((w->n_groups + groups - 1) / groups) < want)
-            groups /= 2;
-        int64_t col_parts = (w->n_groups + groups - 1) / groups; /* evenly, in whole blocks of 32 columns */
-        groups = ((w->n_groups + col_parts - 1) / col_parts + 1) / 2 * 2;
+        groups = even_groups(p, w->n_groups, (m + rows - 1) / rows, LOAM_CONV_TASK_GROUPS / n_inputs);
     } else if (loam_cpu_tensor(p, o->out)->shape[0] > INTEGER_ROWS) {
         rows = INTEGER_ROWS;
+        if (p->device->kernels->amx && w->dtype == LOAM_DTYPE_BF16) /* so fast that reading the rows counts */
+            groups = even_groups(p, w->n_groups, (m + rows - 1) / rows, LOAM_MATMUL_MAX_GROUPS);
     }
     int64_t row_parts = (m + rows - 1) / rows, col_parts = (w->n_groups + groups - 1) / groups;
     if (task >= 0) {

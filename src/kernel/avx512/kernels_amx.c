@@ -9,7 +9,7 @@
 #include "kernel/avx512/bf16.h"
 #include "kernel/kernel_int.h"
 
-enum { TILE = 1024, ROWS = 16, CHUNK = 32, BLOCK = 256 }; /* bytes of a tile; k of a tile; k of a block of weights */
+enum { TILE = 1024, ROWS = 16, CHUNK = 32, BLOCK = 512 }; /* bytes of a tile; k of a tile; k of a block of weights */
 
 typedef struct tile_config {
     uint8_t palette, start_row, reserved[14];
@@ -139,6 +139,52 @@ static inline __attribute__((always_inline)) void store_sums(float *out, int64_t
     }
 }
 
+/* k chunks [c0, c0 + n) of the products of m rows with the groups b[0] and, unless NULL, b[1]; y += or, at the first
+ * chunk, =. */
+static void block_of_k(const loam_packed *w, const uint8_t *const b[2], const uint8_t *act, size_t act_stride,
+                       int64_t m, int64_t c0, int64_t n, float *y, int64_t y_stride, amx_scratch *s)
+{
+    const bool second = b[1] != NULL, last = c0 + n >= w->k / CHUNK && w->k % CHUNK;
+    const uint8_t *b0 = b[0] + c0 * TILE, *b1 = second ? b[1] + c0 * TILE : b0;
+    for (int j = 0; last && j < 2; j++)
+        copy_tail_b(w, second ? b[j] : b[0], s->tail_b[j]);
+    for (int64_t r = 0; r < m; r += 2 * ROWS) {
+        const int64_t rows = m - r < 2 * ROWS ? m - r : 2 * ROWS;
+        const uint8_t *row = act + (size_t)r * act_stride, *a = row + (size_t)c0 * 64;
+        size_t stride = act_stride;
+        float *out = y + r * y_stride;
+        int64_t out_stride = y_stride;
+        if (rows < 2 * ROWS) { /* copied, so that no tile reads or writes behind the last row */
+            stride = sizeof s->few[0];
+            for (int64_t i = 0; i < 2 * ROWS; i++)
+                memcpy(s->few[i], a + (size_t)(i < rows ? i : 0) * act_stride, (size_t)n * 64);
+            a = s->few[0];
+            out_stride = 32;
+            for (int64_t i = 0; c0 && i < rows; i++)
+                memcpy((float *)s->sums + i * 32, out + i * y_stride, second ? 128 : 64);
+            out = (float *)s->sums;
+        }
+        if (c0 == 0) {
+            _tile_zero(0);
+            _tile_zero(1);
+            _tile_zero(2);
+            _tile_zero(3);
+        } else {
+            load_sums(out, out_stride, second);
+        }
+        block_32x32(a, a + ROWS * stride, stride, b0, b1, n);
+        if (last) {
+            copy_tail_a(w, row, act_stride, rows, s->tail_a[0]);
+            block_32x32(s->tail_a[0], s->tail_a[1], 64, s->tail_b[0], s->tail_b[1], 1);
+        }
+        store_sums(out, out_stride, second);
+        if (rows < 2 * ROWS)
+            for (int64_t i = 0; i < rows; i++)
+                memcpy(y + (r + i) * y_stride, out + i * 32, second ? 128 : 64);
+    }
+}
+
+/* Blocks of k in turn for all groups: the rows' part of a block stays in the second-level cache meanwhile. */
 void loam_matmul_bf16_amx(const loam_packed *w, int64_t g0, int64_t n_groups, const void *act, size_t act_stride,
                           int64_t m, float *y, int64_t y_stride, void *scratch)
 {
@@ -149,53 +195,13 @@ void loam_matmul_bf16_amx(const loam_packed *w, int64_t g0, int64_t n_groups, co
         return;
     }
     configure(ROWS, ROWS, 4, 2);
-    const int64_t whole = w->k / CHUNK, tail = w->k % CHUNK, step = BLOCK / CHUNK;
-    for (int64_t g = 0; g < n_groups; g += 2) {
-        const bool second = g + 1 < n_groups;
-        const uint8_t *b[2];
-        for (int j = 0; j < 2; j++) {
-            b[j] = w->data + (size_t)(g0 + g + (second ? j : 0)) * w->group_bytes;
-            if (tail)
-                copy_tail_b(w, b[j], s->tail_b[j]);
+    const int64_t whole = w->k / CHUNK, step = BLOCK / CHUNK;
+    for (int64_t c0 = 0; c0 < whole || c0 == 0; c0 += step)
+        for (int64_t g = 0; g < n_groups; g += 2) {
+            const uint8_t *b[2] = {w->data + (size_t)(g0 + g) * w->group_bytes, NULL};
+            if (g + 1 < n_groups)
+                b[1] = b[0] + w->group_bytes;
+            block_of_k(w, b, act, act_stride, m, c0, whole - c0 < step ? whole - c0 : step, y + g * 16, y_stride, s);
         }
-        for (int64_t k0 = 0; k0 < whole || (k0 == 0 && tail); k0 += step) {
-            const int64_t n = whole - k0 < step ? whole - k0 : step;
-            const bool last = k0 + n >= whole;
-            for (int64_t r = 0; r < m; r += 2 * ROWS) {
-                const int64_t rows = m - r < 2 * ROWS ? m - r : 2 * ROWS;
-                const uint8_t *row = (const uint8_t *)act + (size_t)r * act_stride, *a = row + (size_t)k0 * 64;
-                size_t stride = act_stride;
-                float *out = y + r * y_stride + g * 16;
-                int64_t out_stride = y_stride;
-                if (rows < 2 * ROWS) { /* copied, so that no tile reads or writes behind the last row */
-                    stride = sizeof s->few[0];
-                    for (int64_t i = 0; i < 2 * ROWS; i++)
-                        memcpy(s->few[i], a + (size_t)(i < rows ? i : 0) * act_stride, (size_t)n * 64);
-                    a = s->few[0];
-                    out_stride = 32;
-                    for (int64_t i = 0; k0 && i < rows; i++)
-                        memcpy((float *)s->sums + i * 32, out + i * y_stride, second ? 128 : 64);
-                    out = (float *)s->sums;
-                }
-                if (k0 == 0) {
-                    _tile_zero(0);
-                    _tile_zero(1);
-                    _tile_zero(2);
-                    _tile_zero(3);
-                } else {
-                    load_sums(out, out_stride, second);
-                }
-                block_32x32(a, a + ROWS * stride, stride, b[0] + k0 * TILE, b[1] + k0 * TILE, n);
-                if (last && tail) {
-                    copy_tail_a(w, row, act_stride, rows, s->tail_a[0]);
-                    block_32x32(s->tail_a[0], s->tail_a[1], 64, s->tail_b[0], s->tail_b[1], 1);
-                }
-                store_sums(out, out_stride, second);
-                if (rows < 2 * ROWS)
-                    for (int64_t i = 0; i < rows; i++)
-                        memcpy(y + (r + i) * y_stride + g * 16, out + i * 32, second ? 128 : 64);
-            }
-        }
-    }
     _tile_release();
 }
