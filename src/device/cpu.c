@@ -98,6 +98,11 @@ static loam_act cpu_act(const loam_device *d, loam_dtype weight)
     return loam_kernels_act(d->kernels, weight);
 }
 
+static bool cpu_fast_half_convs(const loam_device *d)
+{
+    return d->kernels->conv_half != NULL;
+}
+
 typedef struct pack_job {
     loam_weight *w;
     const void *src;
@@ -503,4 +508,5 @@ const loam_device_api loam_device_cpu = {
     .program_output = cpu_program_output,
     .program_read = cpu_program_read,
     .program_profile = cpu_program_profile,
+    .fast_half_convs = cpu_fast_half_convs,
 };

@@ -5,7 +5,11 @@
 #include "base/checked.h"
 #include "device/cpu_int.h"
 
-enum { ROW_PART = 32, PACK_ROWS = 512 };
+enum {
+    ROW_PART = 32,
+    PACK_ROWS = 512,
+    TILE_FLOATS = LOAM_CONV_TASK_ROWS * LOAM_CONV_TASK_GROUPS * 16, /* at least, of a scratch's tile (cpu.c) */
+};
 
 bool loam_cpu_is_picture(const loam_op *o)
 {
@@ -49,6 +53,13 @@ static int64_t gathered_rows(const loam_plan *plan, const loam_op *o)
     return rows < TILE ? TILE : at_most(rows, LOAM_CONV_TASK_ROWS);
 }
 
+/* Whether it reads bf16 rows where they lie. Its units are lines of outputs. */
+static bool is_half(const loam_program *p, const loam_op *o)
+{
+    return p->device->kernels->conv_half && loam_cpu_tensor(p, o->in[0])->layout == LOAM_ACT_BF16 &&
+           loam_conv_is_half(&o->conv);
+}
+
 size_t loam_cpu_gathered_bytes(const loam_plan *plan)
 {
     size_t most = 0;
@@ -67,8 +78,26 @@ static bool is_gathered(const loam_program *p, const loam_op *o)
     return loam_cpu_tensor(p, o->in[0])->layout != LOAM_ACT_F32;
 }
 
+/* Lines for which it pays to bring the weights from memory, and column groups for which it does to copy the lines. */
+static conv_cut cut_half(const loam_program *p, const loam_op *o)
+{
+    enum { LEAST_POSITIONS = 512, LEAST_LINES = 4, MOST_LINES = 64, LEAST_GROUPS = 4, TASKS_A_THREAD = 4 };
+    int64_t groups = loam_cpu_tensor(p, o->in[1])->weight->packed.n_groups, ow = o->conv.ow;
+    int64_t lines = loam_conv_rows(&o->conv) / ow, want = loam_pool_size(p->device->pool) * TASKS_A_THREAD;
+    int64_t least = parts(LEAST_POSITIONS, ow) < LEAST_LINES ? LEAST_LINES : parts(LEAST_POSITIONS, ow);
+    conv_cut c = {.units = at_most(parts(lines, want), MOST_LINES), .groups = groups};
+    c.units = c.units < least ? least : c.units;
+    c.unit_parts = parts(lines, c.units);
+    while (c.groups > LEAST_GROUPS && c.unit_parts * parts(groups, c.groups) < want)
+        c.groups = parts(c.groups, 4) * 2; /* in pairs, as they are computed */
+    c.col_parts = parts(groups, c.groups);
+    return c;
+}
+
 static conv_cut cut_conv(const loam_program *p, const loam_op *o)
 {
+    if (is_half(p, o))
+        return cut_half(p, o);
     enum { LEAST_GROUPS = 4, TASKS_A_THREAD = 4 };
     const loam_packed *w = &loam_cpu_tensor(p, o->in[1])->weight->packed;
     bool tiles = o->winograd && !is_gathered(p, o);
@@ -156,7 +185,7 @@ static void run_conv(const loam_program *p, const loam_op *o, int task, const lo
     const loam_packed *w = &loam_cpu_tensor(p, o->in[1])->weight->packed;
     const loam_conv *c = &o->conv;
     conv_cut cut = cut_conv(p, o);
-    if (is_gathered(p, o)) {
+    if (is_gathered(p, o) && !is_half(p, o)) {
         run_gathered(p, o, &cut, task, s);
         return;
     }
@@ -166,6 +195,14 @@ static void run_conv(const loam_program *p, const loam_op *o, int task, const lo
     const float *bias = o->in[2] >= 0 ? loam_cpu_tensor(p, o->in[2])->weight->vector + c0 : NULL;
     int64_t x_stride = loam_cpu_stride(p, o->in[0]), y_stride = loam_cpu_stride(p, o->out);
     bool more = o->in[3] >= 0 || o->in[4] >= 0;
+    if (is_half(p, o)) {
+        int64_t lines = at_most(cut.units, loam_conv_rows(c) / c->ow - u0);
+        ks->conv_half(c, x, loam_cpu_tensor(p, o->in[0])->row_bytes, w, u0, lines, g0, groups, bias,
+                      loam_cpu_row(p, o->out, 0) + c0, y_stride, s->kernel);
+        if (more)
+            conv_epilogue(p, o, u0 * c->ow, lines * c->ow, c0, n);
+        return;
+    }
     if (!o->winograd) {
         int64_t m = at_most(cut.units, loam_conv_rows(c) - u0);
         ks->conv(c, x, x_stride, w, u0, m, g0, groups, bias, loam_cpu_row(p, o->out, u0) + c0, y_stride, s->kernel);
@@ -241,9 +278,12 @@ static void run_group_norm(const loam_program *p, const loam_op *o, int task, co
                    loam_cpu_row(p, o->out, row), loam_cpu_stride(p, o->out));
         return;
     }
-    for (int64_t i = row; i < row + m; i++) {
-        ks->affine(loam_cpu_row(p, o->in[0], i), c, 1, c, s->row2, s->row3, o->f, s->row, c);
-        loam_cpu_store(p, o->out, i, 1, s->row, c, 0, c);
+    const int64_t at_once = c <= TILE_FLOATS / ROW_PART ? ROW_PART : 1;
+    float *rows = at_once > 1 ? s->tile[0] : s->row;
+    for (int64_t i = row; i < row + m; i += at_once) {
+        int64_t n = at_most(at_once, row + m - i);
+        ks->affine(loam_cpu_row(p, o->in[0], i), loam_cpu_stride(p, o->in[0]), n, c, s->row2, s->row3, o->f, rows, c);
+        loam_cpu_store(p, o->out, i, n, rows, c, 0, c);
     }
 }
 

@@ -122,15 +122,25 @@ typedef struct loam_attend_task {
     float scale;
 } loam_attend_task;
 enum {
-    LOAM_ATTEND_ROWS = 96,            /* most query rows in one call */
-    LOAM_ATTEND_SCRATCH = 512 * 1024, /* bytes that attend may use, 64-byte aligned */
-    LOAM_CONV_SCRATCH = 1280 * 1024,  /* bytes that conv and winograd may use, 64-byte aligned */
+    LOAM_ATTEND_ROWS = 96,              /* most query rows in one call */
+    LOAM_ATTEND_SCRATCH = 512 * 1024,   /* bytes that attend may use, 64-byte aligned */
+    LOAM_CONV_SCRATCH = 1664 * 1024,    /* bytes that conv, winograd and conv_half may use, 64-byte aligned */
+    LOAM_CONV_HALF_PATCH = 1280 * 1024, /* of it: the input that a block of conv_half's outputs sees */
+    LOAM_CONV_HALF_MAX_K = 1 << 18,
     /* A call is best when it has so many rows or tiles (the weights are widened or transformed once for all of them)
      * and column groups (the input is gathered or transformed once for all of them); it may have more or fewer. */
     LOAM_CONV_TASK_ROWS = 256,
     LOAM_CONV_TASK_GROUPS = 32,
     LOAM_WINOGRAD_TASK_TILES = 32,
 };
+
+/* Whether conv_half can compute it: whole tiles of channels, and the smallest block's input fits. */
+static inline bool loam_conv_is_half(const loam_conv *c)
+{
+    return c->stride == 1 && c->c % 32 == 0 && c->kw <= 64 &&
+           (int64_t)c->kt * c->kh * c->kw * c->c <= LOAM_CONV_HALF_MAX_K &&
+           (int64_t)c->kt * c->kh * c->kw * 2 * c->c + 16 * 64 <= LOAM_CONV_HALF_PATCH;
+}
 
 typedef struct loam_kernels {
     loam_cpu_level level;
@@ -177,6 +187,11 @@ typedef struct loam_kernels {
     void (*winograd)(const loam_conv *c, const float *x, int64_t x_stride, const loam_packed *w, int64_t t0,
                      int64_t n_tiles, int64_t g0, int64_t n_groups, const float *bias, float *y, int64_t y_stride,
                      void *scratch);
+    /* The same for BF16 weights and rows in LOAM_ACT_BF16, x_stride bytes apart, where loam_conv_is_half says so; NULL
+     * without AMX. Computes lines [l0, l0 + n_lines) of ow outputs, counted through all frames; y as winograd's. */
+    void (*conv_half)(const loam_conv *c, const void *x, size_t x_stride, const loam_packed *w, int64_t l0,
+                      int64_t n_lines, int64_t g0, int64_t n_groups, const float *bias, float *y, int64_t y_stride,
+                      void *scratch);
     /* Mean and sum of squared deviations of each group of c/groups channels over m rows: out [groups][2]. */
     void (*group_stats)(const float *x, int64_t x_stride, int64_t m, int64_t c, int groups, double *out);
     /* y = f(x · mul[channel] + add[channel]) for m rows. y may be x. */

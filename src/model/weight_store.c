@@ -177,6 +177,14 @@ static bool fits_matrix(const loam_weight_view *v, int64_t *n, int64_t c, const 
                        : dims == 3 && d[0] == 1 && d[1] == rows;
 }
 
+/* Whether a VAE's weight follows an explicit BF16: its 3 × 3 convolutions and the shortcuts beside them, where the
+ * device has a way for them that is far faster than f32. Everything else of a VAE stays as it is. */
+static bool is_half_conv(const loam_weight_store *s, const loam_weight_view *v, loam_weight_use use)
+{
+    return strncmp(v->name, "vae.", 4) == 0 && s->type == LOAM_DTYPE_BF16 && s->api->fast_half_convs &&
+           s->api->fast_half_convs(s->device) && (use == LOAM_WEIGHT_CONV || strstr(v->name, ".conv_shortcut."));
+}
+
 /* The type asked for, where it is to be followed. */
 static loam_dtype type_for(const loam_weight_store *s, const loam_weight_view *v, loam_weight_use use, int64_t k)
 {
@@ -189,7 +197,7 @@ static loam_dtype type_for(const loam_weight_store *s, const loam_weight_view *v
         return LOAM_DTYPE_COUNT;
     static const char *const whole[] = {"vae.", "taesd.", "taehv."};
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
-        if (strncmp(name, whole[i], strlen(whole[i])) == 0)
+        if (strncmp(name, whole[i], strlen(whole[i])) == 0 && !is_half_conv(s, v, use))
             return LOAM_DTYPE_COUNT;
     if (strstr(name, ".conv_in.") || strstr(name, ".conv_out.") || strstr(name, ".patch_embedding.") ||
         strcmp(name, "transformer.proj_out.weight") == 0)

@@ -44,9 +44,10 @@ static loam_packed packed_weights(loam_dtype t, int64_t n, int64_t k, void **src
 typedef struct conv_case {
     loam_conv c;
     int64_t n, k, rows, x_stride, y_stride;
-    bool winograd;
+    bool winograd, half;
     loam_packed w;
-    float *dense; /* the weights [n][k] as the file means them */
+    float *dense;     /* the weights [n][k] as the file means them */
+    uint16_t *x_half; /* x in bf16, which it has been rounded to */
     float *x_all, *x, *bias, *y_all, *y, *want, *bound;
     int64_t y_floats;
     void *src, *scratch;
@@ -161,9 +162,16 @@ static void conv_truth(const conv_case *t)
     free(mag);
 }
 
-static conv_case conv_case_new(loam_dtype type, const loam_conv *c, int64_t n, bool bias, bool winograd)
+typedef enum conv_way { DIRECT, WINOGRAD, HALF } conv_way;
+
+static conv_case conv_case_new(loam_dtype type, const loam_conv *c, int64_t n, bool bias, conv_way way)
 {
-    conv_case t = {.c = *c, .n = n, .winograd = winograd, .k = c->c * c->kt * c->kh * c->kw, .rows = loam_conv_rows(c)};
+    conv_case t = {.c = *c,
+                   .n = n,
+                   .winograd = way == WINOGRAD,
+                   .half = way == HALF,
+                   .k = c->c * c->kt * c->kh * c->kw,
+                   .rows = loam_conv_rows(c)};
     t.w = packed_weights(type, n, t.k, &t.src);
     t.dense = aligned((size_t)(n * t.k) * sizeof(float));
     for (int64_t j = 0; j < n; j++)
@@ -177,6 +185,11 @@ static conv_case conv_case_new(loam_dtype type, const loam_conv *c, int64_t n, b
     t.x = t.x_all + 1;
     for (int64_t i = 0; i < x_rows * t.x_stride; i++)
         t.x[i] = i % t.x_stride < c->c ? rnd_float() * (i / t.x_stride % 7 == 3 ? 1e-20f : 1.0f) : (float)NAN;
+    t.x_half = aligned((size_t)(x_rows * t.x_stride) * sizeof *t.x_half);
+    for (int64_t i = 0; t.half && i < x_rows * t.x_stride; i++) {
+        t.x_half[i] = loam_f32_to_bf16(t.x[i]);
+        t.x[i] = loam_bf16_to_f32(t.x_half[i]);
+    }
     t.bias = bias ? aligned((size_t)n * sizeof(float)) : NULL;
     for (int64_t j = 0; bias && j < n; j++)
         t.bias[j] = rnd_float();
@@ -192,16 +205,17 @@ static conv_case conv_case_new(loam_dtype type, const loam_conv *c, int64_t n, b
 static void conv_case_free(conv_case *t)
 {
     free(t->src), free((void *)(uintptr_t)t->w.data), free(t->dense), free(t->x_all), free(t->bias), free(t->y_all);
-    free(t->want), free(t->bound), free(t->scratch);
+    free(t->want), free(t->bound), free(t->scratch), free(t->x_half);
 }
 
-/* Everything, in calls of `per` rows or tiles × `groups` column groups. Scratch holds what other work left there. */
+/* Everything, in calls of `per` rows, tiles or lines × `groups` column groups. Scratch holds what other work left
+ * there. */
 static void conv_case_run(conv_case *t, const loam_kernels *ks, int64_t per, int64_t groups)
 {
     memset(t->scratch, 0xFF, LOAM_CONV_SCRATCH);
     for (int64_t i = 0; i < t->y_floats; i++)
         t->y_all[i] = untouched;
-    int64_t units = t->winograd ? loam_conv_tiles(&t->c) : t->rows;
+    int64_t units = t->winograd ? loam_conv_tiles(&t->c) : t->half ? t->rows / t->c.ow : t->rows;
     for (int64_t u = 0; u < units; u += per)
         for (int64_t g = 0; g < t->w.n_groups; g += groups) {
             int64_t m = units - u < per ? units - u : per, ng = t->w.n_groups - g < groups ? t->w.n_groups - g : groups;
@@ -209,6 +223,9 @@ static void conv_case_run(conv_case *t, const loam_kernels *ks, int64_t per, int
             if (t->winograd)
                 ks->winograd(&t->c, t->x, t->x_stride, &t->w, u, m, g, ng, bias, t->y + g * 16, t->y_stride,
                              t->scratch);
+            else if (t->half)
+                ks->conv_half(&t->c, t->x_half, (size_t)t->x_stride * 2, &t->w, u, m, g, ng, bias, t->y + g * 16,
+                              t->y_stride, t->scratch);
             else
                 ks->conv(&t->c, t->x, t->x_stride, &t->w, u, m, g, ng, bias, t->y + u * t->y_stride + g * 16,
                          t->y_stride, t->scratch);
@@ -235,7 +252,9 @@ static int conv_infinity_lost(conv_case *t, const loam_kernels *ks, char detail[
     memcpy(before, t->y_all, (size_t)t->y_floats * sizeof *before);
     float *x = t->x + c->n * c->f * c->h * c->w / 2 * t->x_stride;
     float was = x[c->c / 2];
+    uint16_t *half = t->x_half + (x - t->x) + c->c / 2, was_half = *half;
     x[c->c / 2] = INFINITY;
+    *half = loam_f32_to_bf16(INFINITY);
     conv_case_run(t, ks, INT64_MAX / 2, t->w.n_groups);
     int bad = 0;
     for (int64_t r = 0; r < t->rows && !bad; r++) {
@@ -257,19 +276,21 @@ static int conv_infinity_lost(conv_case *t, const loam_kernels *ks, char detail[
             snprintf(detail, 200, "an infinity is lost in, or leaks into, row %lld", (long long)r);
     }
     x[c->c / 2] = was;
+    *half = was_half;
     free(before);
     return bad;
 }
 
 static void check_conv(const loam_kernels *ks, loam_dtype type, const char *name, const loam_conv *c, int64_t n,
-                       bool bias, bool winograd)
+                       bool bias, conv_way way)
 {
-    conv_case t = conv_case_new(type, c, n, bias, winograd);
+    static const char *const names[] = {"conv", "winograd", "half"};
+    conv_case t = conv_case_new(type, c, n, bias, way);
     char what[200], detail[200] = "";
     snprintf(what, sizeof what, "%s%s %s %s %s %lldx%lldx%lldx%lld c=%lld -> %lldx%lldx%lld n=%lld",
-             loam_cpu_level_name(ks->level), ks->bf16_dot ? "+bf16" : "", winograd ? "winograd" : "conv",
-             loam_dtype_name(type), name, (long long)c->n, (long long)c->f, (long long)c->h, (long long)c->w,
-             (long long)c->c, (long long)c->of, (long long)c->oh, (long long)c->ow, (long long)n);
+             loam_cpu_level_name(ks->level), ks->bf16_dot ? "+bf16" : "", names[way], loam_dtype_name(type), name,
+             (long long)c->n, (long long)c->f, (long long)c->h, (long long)c->w, (long long)c->c, (long long)c->of,
+             (long long)c->oh, (long long)c->ow, (long long)n);
     conv_truth(&t);
     conv_case_run(&t, ks, INT64_MAX / 2, t.w.n_groups);
     int bad = 0;
@@ -319,9 +340,30 @@ static loam_conv conv_random(bool whole_blocks)
     return c;
 }
 
+/* Convolutions in bf16 with all kinds of taps, padding and frames; blocks that are cut along both sides. */
+static void check_half_convs(const loam_kernels *ks)
+{
+    loam_conv c = conv_same(1, 12, 70, 32, 3);
+    check_conv(ks, LOAM_DTYPE_BF16, "3x3", &c, 33, true, HALF);
+    c = conv_same(2, 6, 5, 96, 3);
+    check_conv(ks, LOAM_DTYPE_BF16, "3x3", &c, 48, false, HALF);
+    c = conv_same(1, 3, 66, 640, 3); /* the patch is too small for all lines, and there are many blocks of k */
+    check_conv(ks, LOAM_DTYPE_BF16, "3x3", &c, 17, true, HALF);
+    c = conv_same(1, 40, 60, 32, 1); /* more positions than a block has sums */
+    check_conv(ks, LOAM_DTYPE_BF16, "1x1", &c, 32, true, HALF);
+    for (int j = 0; j < 60; j++) {
+        c = conv_random(true);
+        c.c = 32 * (1 + rnd() % 3);
+        c.stride = 1;
+        check_conv(ks, LOAM_DTYPE_BF16, c.up ? "random up" : "random", &c, 1 + rnd() % 70, rnd() % 2, HALF);
+    }
+}
+
 void check_convs(const loam_kernels *ks)
 {
     static const loam_kernels *last; /* levels that differ in other things share these kernels */
+    if (ks->conv_half)
+        check_half_convs(ks);
     if (last && last->conv == ks->conv && last->winograd == ks->winograd)
         return;
     last = ks;
@@ -329,25 +371,25 @@ void check_convs(const loam_kernels *ks)
     for (size_t i = 0; i < 4; i++) {
         bool q8 = types[i] == LOAM_DTYPE_Q8_0;
         loam_conv c = conv_same(1, 7, 5, q8 ? 32 : 33, 3);
-        check_conv(ks, types[i], "3x3", &c, 20, true, false);
+        check_conv(ks, types[i], "3x3", &c, 20, true, DIRECT);
         c = conv_same(2, 3, 5, q8 ? 128 : 130, 3); /* more than one block of k */
-        check_conv(ks, types[i], "long", &c, 49, true, false);
+        check_conv(ks, types[i], "long", &c, 49, true, DIRECT);
         c = conv_same(1, 1, 79, q8 ? 64 : 67, 1);
-        check_conv(ks, types[i], "linear", &c, 48, false, false);
+        check_conv(ks, types[i], "linear", &c, 48, false, DIRECT);
         c = conv_same(1, 17, 31, 32, 1); /* more than one block of rows */
-        check_conv(ks, types[i], "linear", &c, 40, true, false);
+        check_conv(ks, types[i], "linear", &c, 40, true, DIRECT);
         c = conv_same(1, 1, 1, q8 ? 416 : 415, 1);
-        check_conv(ks, types[i], "one row", &c, 3, true, false);
+        check_conv(ks, types[i], "one row", &c, 3, true, DIRECT);
         for (int j = 0; j < 25; j++) {
             c = conv_random(q8);
-            check_conv(ks, types[i], "random", &c, 1 + rnd() % 70, rnd() % 2, false);
+            check_conv(ks, types[i], "random", &c, 1 + rnd() % 70, rnd() % 2, DIRECT);
         }
     }
     for (size_t i = 0; i < 4; i++) { /* whole tiles and whole vectors, and more than one block of channels */
         loam_conv c = conv_same(1, 12, 16, types[i] == LOAM_DTYPE_Q8_0 ? 96 : 72, 3);
-        check_conv(ks, types[i], "3x3", &c, 33, true, true);
+        check_conv(ks, types[i], "3x3", &c, 33, true, WINOGRAD);
         c = conv_same(2, 9, 21, 16 << (i == 3), 3); /* more than one block of tiles, both ends cut */
-        check_conv(ks, types[i], "3x3", &c, 7, false, true);
+        check_conv(ks, types[i], "3x3", &c, 7, false, WINOGRAD);
     }
     /* the specification is slow, and wrong sums would show against double in the first few */
     for (int j = 0; j < (ks->level == LOAM_CPU_LEVEL_REF ? 4 : 40); j++) {
@@ -364,21 +406,21 @@ void check_convs(const loam_kernels *ks)
             c.up = true, c.oh *= 2, c.ow *= 2;
         if (rnd() % 4 == 0)
             c.oh += 1 + rnd() % 3, c.ow -= c.ow > 1; /* more padding behind, or less */
-        check_conv(ks, type, c.up ? "random up" : "random", &c, 1 + rnd() % 100, rnd() % 2, true);
+        check_conv(ks, type, c.up ? "random up" : "random", &c, 1 + rnd() % 100, rnd() % 2, WINOGRAD);
     }
     for (int64_t ch = 1; ch <= 7; ch++) {
         loam_conv c = conv_same(1, 5, 6, ch, 3);
-        check_conv(ks, LOAM_DTYPE_F16, "few channels", &c, 17, true, false);
+        check_conv(ks, LOAM_DTYPE_F16, "few channels", &c, 17, true, DIRECT);
     }
     loam_conv down = conv_same(1, 8, 6, 20, 3); /* of VAE encoders: padded at the right and lower edge only */
     down.stride = 2, down.pad_top = down.pad_left = 0, down.oh = 4, down.ow = 3;
-    check_conv(ks, LOAM_DTYPE_BF16, "down", &down, 20, true, false);
+    check_conv(ks, LOAM_DTYPE_BF16, "down", &down, 20, true, DIRECT);
     loam_conv clip = conv_same(1, 4, 3, 20, 3); /* of causal video VAEs: padded by two frames in front */
     clip.f = clip.of = 3, clip.kt = 3, clip.pad_t = 2;
-    check_conv(ks, LOAM_DTYPE_F16, "causal", &clip, 20, true, false);
-    check_conv(ks, LOAM_DTYPE_F16, "causal", &clip, 20, true, true);
+    check_conv(ks, LOAM_DTYPE_F16, "causal", &clip, 20, true, DIRECT);
+    check_conv(ks, LOAM_DTYPE_F16, "causal", &clip, 20, true, WINOGRAD);
     clip.f = 5, clip.pad_t = 0, clip.h = clip.oh = 9, clip.w = clip.ow = 22; /* with two frames carried over */
-    check_conv(ks, LOAM_DTYPE_F32, "carried", &clip, 20, true, true);
+    check_conv(ks, LOAM_DTYPE_F32, "carried", &clip, 20, true, WINOGRAD);
 }
 
 /* Time of this thread: other programs on the machine count less. */
@@ -391,11 +433,14 @@ static double cpu_s(void)
 
 /* One timing: all rows or tiles in calls of the size that ops.h recommends. */
 static void bench_conv(const loam_kernels *ks, loam_dtype t, const char *what, const loam_conv *c, int64_t n,
-                       bool winograd, double peak)
+                       conv_way way, double peak)
 {
+    const bool winograd = way == WINOGRAD;
     int64_t k = c->c * c->kt * c->kh * c->kw, rows = loam_conv_rows(c);
     int64_t units = winograd ? loam_conv_tiles(c) : rows,
             per = winograd ? LOAM_WINOGRAD_TASK_TILES : LOAM_CONV_TASK_ROWS;
+    if (way == HALF)
+        units = rows / c->ow, per = 32;
     if (units > 8 * per)
         units = 8 * per; /* of a large picture a part is enough */
     void *src;
@@ -403,9 +448,12 @@ static void bench_conv(const loam_kernels *ks, loam_dtype t, const char *what, c
     int64_t xn = c->n * c->f * c->h * c->w * c->c;
     float *x = aligned((size_t)xn * 4), *y = aligned((size_t)(rows * n) * 4), *bias = aligned((size_t)n * 4);
     void *scratch = aligned(LOAM_CONV_SCRATCH);
+    uint16_t *x_half = aligned((size_t)xn * 2);
     for (int64_t i = 0; i < xn; i++)
         x[i] = (float)(rnd() % 2001) * 1e-3f - 1;
-    int64_t g_per = winograd ? w.n_groups : LOAM_CONV_TASK_GROUPS;
+    for (int64_t i = 0; i < xn; i++)
+        x_half[i] = loam_f32_to_bf16(x[i]);
+    int64_t g_per = way != DIRECT ? w.n_groups : LOAM_CONV_TASK_GROUPS;
     int64_t g_parts = (w.n_groups + g_per - 1) / g_per;
     g_per = (w.n_groups + g_parts - 1) / g_parts;
     double best = 1e9, spent = 0;
@@ -416,6 +464,8 @@ static void bench_conv(const loam_kernels *ks, loam_dtype t, const char *what, c
                 int64_t m = units - u < per ? units - u : per, ng = w.n_groups - g < g_per ? w.n_groups - g : g_per;
                 if (winograd)
                     ks->winograd(c, x, c->c, &w, u, m, g, ng, bias + g * 16, y + g * 16, n, scratch);
+                else if (way == HALF)
+                    ks->conv_half(c, x_half, (size_t)c->c * 2, &w, u, m, g, ng, bias + g * 16, y + g * 16, n, scratch);
                 else
                     ks->conv(c, x, c->c, &w, u, m, g, ng, bias + g * 16, y + u * n + g * 16, n, scratch);
             }
@@ -423,12 +473,15 @@ static void bench_conv(const loam_kernels *ks, loam_dtype t, const char *what, c
         spent += dt;
         best = dt < best ? dt : best;
     }
-    double share = (double)units / (double)(winograd ? loam_conv_tiles(c) : rows);
+    double share = (double)units / (double)(winograd ? loam_conv_tiles(c) : way == HALF ? rows / c->ow : rows);
     double rate = 2e-9 * (double)(rows * n * k) * share / best;
     printf("%-7s %-8s %-5s %-22s rows=%-6lld k=%-5lld n=%-5lld %11.0f ns %8.1f GFLOP/s (%3.0f %%)\n",
-           loam_cpu_level_name(ks->level), winograd ? "winograd" : "conv", loam_dtype_name(t), what, (long long)rows,
-           (long long)k, (long long)n, best * 1e9, rate, 100 * rate / peak);
-    free(src), free((void *)(uintptr_t)w.data), free(x), free(y), free(bias), free(scratch);
+           loam_cpu_level_name(ks->level),
+           way == HALF ? "half"
+           : winograd  ? "winograd"
+                       : "conv",
+           loam_dtype_name(t), what, (long long)rows, (long long)k, (long long)n, best * 1e9, rate, 100 * rate / peak);
+    free(src), free((void *)(uintptr_t)w.data), free(x), free(y), free(bias), free(scratch), free(x_half);
 }
 
 void bench_convs(const loam_kernels *ks, double peak)
@@ -453,8 +506,10 @@ void bench_convs(const loam_kernels *ks, double peak)
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         loam_conv c = conv_same(1, shapes[i].h, shapes[i].w, shapes[i].c, shapes[i].taps);
         for (size_t t = 0; t < (i == 0 || i > 19 ? 4 : 1); t++)
-            bench_conv(ks, types[t], shapes[i].what, &c, shapes[i].n, false, peak);
+            bench_conv(ks, types[t], shapes[i].what, &c, shapes[i].n, DIRECT, peak);
         for (size_t t = 0; loam_conv_is_winograd(&c) && c.c >= 8 && t < (i == 0 ? 4 : 1); t++)
-            bench_conv(ks, types[t], shapes[i].what, &c, shapes[i].n, true, peak);
+            bench_conv(ks, types[t], shapes[i].what, &c, shapes[i].n, WINOGRAD, peak);
+        if (ks->conv_half && loam_conv_is_half(&c))
+            bench_conv(ks, LOAM_DTYPE_BF16, shapes[i].what, &c, shapes[i].n, HALF, peak);
     }
 }

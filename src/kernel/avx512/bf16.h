@@ -11,5 +11,9 @@ void loam_matmul_bf16_avx512(const loam_packed *w, int64_t g0, int64_t n_groups,
 /* The same on AMX (kernels_amx.c); scratch as in loam_kernels.matmul. */
 void loam_matmul_bf16_amx(const loam_packed *w, int64_t g0, int64_t n_groups, const void *act, size_t act_stride,
                           int64_t m, float *y, int64_t y_stride, void *scratch);
+/* loam_kernels.conv_half (conv_amx.c). */
+void loam_conv_half_amx(const loam_conv *c, const void *x, size_t x_stride, const loam_packed *w, int64_t l0,
+                        int64_t n_lines, int64_t g0, int64_t n_groups, const float *bias, float *y, int64_t y_stride,
+                        void *scratch);
 
 #endif

@@ -49,4 +49,5 @@ const loam_kernels loam_kernels_avx512_amx = {.level = LOAM_CPU_LEVEL_AVX512,
                                               .amx = true,
                                               .to_bf16 = loam_to_bf16_avx512,
                                               .matmul = matmul_or_amx,
+                                              .conv_half = loam_conv_half_amx,
                                               LEVEL_TABLE};
