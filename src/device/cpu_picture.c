@@ -8,7 +8,7 @@
 enum {
     ROW_PART = 32,
     PACK_ROWS = 512,
-    TILE_FLOATS = LOAM_CONV_TASK_ROWS * LOAM_CONV_TASK_GROUPS * 16, /* at least, of a scratch's tile (cpu.c) */
+    AT_ONCE = 4096, /* floats that are normalised before they are stored in another layout; a tile of scratch has more */
 };
 
 bool loam_cpu_is_picture(const loam_op *o)
@@ -278,7 +278,7 @@ static void run_group_norm(const loam_program *p, const loam_op *o, int task, co
                    loam_cpu_row(p, o->out, row), loam_cpu_stride(p, o->out));
         return;
     }
-    const int64_t at_once = c <= TILE_FLOATS / ROW_PART ? ROW_PART : 1;
+    const int64_t at_once = c < AT_ONCE ? AT_ONCE / c : 1;
     float *rows = at_once > 1 ? s->tile[0] : s->row;
     for (int64_t i = row; i < row + m; i += at_once) {
         int64_t n = at_most(at_once, row + m - i);

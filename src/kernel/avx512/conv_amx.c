@@ -132,8 +132,42 @@ static inline __attribute__((always_inline)) void tiles(const uint8_t *patch, co
         _tile_stored(3, sums[ROWS] + 16, 128);
 }
 
-/* Sums of one or two groups of columns for all positions of a block. */
-static void sum_up(const block *b, int64_t n_steps, const uint8_t *w0, const uint8_t *w1, bool second, half_scratch *s)
+/* Where sums go: two groups of columns of the output. */
+typedef struct target {
+    float *y;
+    int64_t y_stride;
+    __m512 bias[2];
+    __mmask16 mask[2];
+} target;
+
+static target target_new(const float *bias, int64_t n_cols, float *y, int64_t y_stride)
+{
+    target t = {.y = y, .y_stride = y_stride};
+    for (int i = 0; i < 2; i++) {
+        int64_t n = n_cols - i * 16;
+        t.mask[i] = n >= 16 ? 0xFFFF : n > 0 ? (__mmask16)((1u << n) - 1) : 0;
+        t.bias[i] = bias ? _mm512_maskz_loadu_ps(t.mask[i], bias + i * 16) : _mm512_setzero_ps();
+    }
+    return t;
+}
+
+/* The finished sums of up to 32 positions from p on to their outputs. */
+static inline void write_out(const loam_conv *c, const block *b, const target *to, int64_t p, const half_scratch *s)
+{
+    const int64_t end = p + 2 * ROWS < b->n ? p + 2 * ROWS : b->n;
+    for (int64_t i = p / b->pw, j = p % b->pw; p < end; i++, p += b->pw - j, j = 0) {
+        float *y = to->y + (((b->picture * c->of + b->t) * c->oh + b->y0 + i) * c->ow + b->x0 + j) * to->y_stride;
+        for (int64_t q = p; q < end && q - p < b->w - j; q++, y += to->y_stride) {
+            _mm512_mask_storeu_ps(y, to->mask[0], _mm512_add_ps(_mm512_load_ps(s->sums[q]), to->bias[0]));
+            if (to->mask[1])
+                _mm512_mask_storeu_ps(y + 16, to->mask[1], _mm512_add_ps(_mm512_load_ps(s->sums[q] + 16), to->bias[1]));
+        }
+    }
+}
+
+/* One or two groups of columns for all positions of a block. */
+static void compute(const loam_conv *c, const block *b, int64_t n_steps, const uint8_t *w0, const uint8_t *w1,
+                    bool second, const target *to, half_scratch *s)
 {
     const int64_t pieces = (b->n + 2 * ROWS - 1) / (2 * ROWS);
     for (int64_t k = 0, n; k < n_steps; k += n) {
@@ -156,28 +190,10 @@ static void sum_up(const block *b, int64_t n_steps, const uint8_t *w0, const uin
                 tiles(patch, w0, w1, at, weights, n, true, false, k == 0, &s->sums[p]);
             else
                 tiles(patch, w0, w1, at, weights, n, false, false, k == 0, &s->sums[p]);
+            if (later == 0)
+                write_out(c, b, to, p, s);
         }
     }
-}
-
-/* n_cols ≤ 32 columns of a block's sums to where they belong. */
-static void write_out(const loam_conv *c, const block *b, const float *bias, int64_t n_cols, float *y, int64_t y_stride,
-                      const half_scratch *s)
-{
-    const __mmask16 m0 = n_cols >= 16 ? 0xFFFF : (__mmask16)((1u << n_cols) - 1),
-                    m1 = n_cols <= 16   ? 0
-                         : n_cols == 32 ? 0xFFFF
-                                        : (__mmask16)((1u << (n_cols - 16)) - 1);
-    const __m512 bias0 = bias ? _mm512_maskz_loadu_ps(m0, bias) : _mm512_setzero_ps(),
-                 bias1 = bias ? _mm512_maskz_loadu_ps(m1, bias + 16) : _mm512_setzero_ps();
-    for (int64_t i = 0; i < b->h; i++)
-        for (int64_t j = 0; j < b->w; j++) {
-            const float *sum = s->sums[i * b->pw + j];
-            float *to = y + (((b->picture * c->of + b->t) * c->oh + b->y0 + i) * c->ow + b->x0 + j) * y_stride;
-            _mm512_mask_storeu_ps(to, m0, _mm512_add_ps(_mm512_load_ps(sum), bias0));
-            if (m1)
-                _mm512_mask_storeu_ps(to + 16, m1, _mm512_add_ps(_mm512_load_ps(sum + 16), bias1));
-        }
 }
 
 void loam_conv_half_amx(const loam_conv *c, const void *x, size_t x_stride, const loam_packed *w, int64_t l0,
@@ -215,8 +231,9 @@ void loam_conv_half_amx(const loam_conv *c, const void *x, size_t x_stride, cons
                     const bool second = g + 1 < n_groups;
                     const uint8_t *w0 = w->data + (size_t)(g0 + g) * w->group_bytes;
                     const int64_t left = w->n - (g0 + g) * 16, cols = second ? 32 : 16;
-                    sum_up(&b, w->k / CHUNK, w0, second ? w0 + w->group_bytes : w0, second, s);
-                    write_out(c, &b, bias ? bias + g * 16 : NULL, left < cols ? left : cols, y + g * 16, y_stride, s);
+                    const target to =
+                        target_new(bias ? bias + g * 16 : NULL, left < cols ? left : cols, y + g * 16, y_stride);
+                    compute(c, &b, w->k / CHUNK, w0, second ? w0 + w->group_bytes : w0, second, &to, s);
                 }
             }
     }
