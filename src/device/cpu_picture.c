@@ -8,7 +8,7 @@
 enum {
     ROW_PART = 32,
     PACK_ROWS = 512,
-    AT_ONCE = 4096, /* floats that are normalised before they are stored in another layout; a tile of scratch has more */
+    AT_ONCE = 4096, /* floats that are normalised before they are stored in another layout; a tile has more */
 };
 
 bool loam_cpu_is_picture(const loam_op *o)
@@ -282,6 +282,9 @@ static void run_group_norm(const loam_program *p, const loam_op *o, int task, co
     float *rows = at_once > 1 ? s->tile[0] : s->row;
     for (int64_t i = row; i < row + m; i += at_once) {
         int64_t n = at_most(at_once, row + m - i);
+        const char *to = (const char *)loam_cpu_row(p, o->out, i);
+        for (size_t at = 0; at < (size_t)n * loam_cpu_tensor(p, o->out)->row_bytes; at += 64)
+            __builtin_prefetch(to + at, 1); /* it comes while the kernel computes */
         ks->affine(loam_cpu_row(p, o->in[0], i), loam_cpu_stride(p, o->in[0]), n, c, s->row2, s->row3, o->f, rows, c);
         loam_cpu_store(p, o->out, i, n, rows, c, 0, c);
     }
