@@ -240,7 +240,7 @@ static void sdxl(void **state)
     }
 }
 
-/* 8-bit weights that hold the model's values exactly: what remains is the rounding of activations. */
+/* 8-bit weights that hold the model's values exactly: what remains is the rounding of activations; and bf16. */
 static void eight_bits(void **state)
 {
     (void)state;
@@ -248,7 +248,7 @@ static void eight_bits(void **state)
     static const struct {
         loam_dtype type;
         double times;
-    } cases[] = {{LOAM_DTYPE_COUNT, TIMES}, {LOAM_DTYPE_F32, TIMES}, {LOAM_DTYPE_Q8_0, 3e4}};
+    } cases[] = {{LOAM_DTYPE_COUNT, TIMES}, {LOAM_DTYPE_F32, TIMES}, {LOAM_DTYPE_Q8_0, 3e4}, {LOAM_DTYPE_BF16, 3e4}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bench b = bench_new(PICTURES "unet32", PICTURES "unet32/golden.safetensors", 2, cases[i].type);
         loam_unet_params p;
