@@ -103,6 +103,11 @@ static bool cpu_fast_half_convs(const loam_device *d)
     return d->kernels->conv_half != NULL;
 }
 
+static bool cpu_attends_half(const loam_device *d)
+{
+    return d->kernels->attend_half != NULL;
+}
+
 typedef struct pack_job {
     loam_weight *w;
     const void *src;
@@ -495,6 +500,7 @@ const loam_device_api loam_device_cpu = {
     .n_threads = cpu_n_threads,
     .supports = cpu_supports,
     .act = cpu_act,
+    .attends_half = cpu_attends_half,
     .weight_new = cpu_weight_new,
     .weight_free = cpu_weight_free,
     .weight_bytes = cpu_weight_bytes,

@@ -352,15 +352,21 @@ static void run_row(const loam_program *p, const loam_op *o, int64_t row, const 
         loam_cpu_store(p, o->out, row, 1, y, c, 0, c);
 }
 
+static size_t packed_k_floats(const loam_op *o)
+{
+    return o->half ? loam_attend_k_half_floats(o->n_k, o->head_dim) : loam_attend_k_floats(o->n_k, o->head_dim);
+}
+
 static void run_attend_pack(const loam_program *p, const loam_op *o, int task)
 {
     int64_t n_parts = parts(o->n_k, PACK_ROWS), head = task / n_parts, r0 = task % n_parts * PACK_ROWS;
     int64_t sequence = head / o->n_heads, col = head % o->n_heads * o->head_dim;
+    const loam_kernels *ks = p->device->kernels;
     float *kp = loam_cpu_row(p, o->out, head);
-    p->device->kernels->attend_pack(loam_cpu_row(p, o->in[0], sequence * o->n_k) + col, loam_cpu_stride(p, o->in[0]),
-                                    loam_cpu_row(p, o->in[1], sequence * o->n_k) + col, loam_cpu_stride(p, o->in[1]),
-                                    r0, at_most(PACK_ROWS, o->n_k - r0), o->n_k, o->head_dim, kp,
-                                    kp + loam_attend_k_floats(o->n_k, o->head_dim));
+    (o->half ? ks->attend_pack_half
+             : ks->attend_pack)(loam_cpu_row(p, o->in[0], sequence * o->n_k) + col, loam_cpu_stride(p, o->in[0]),
+                                loam_cpu_row(p, o->in[1], sequence * o->n_k) + col, loam_cpu_stride(p, o->in[1]), r0,
+                                at_most(PACK_ROWS, o->n_k - r0), o->n_k, o->head_dim, kp, kp + packed_k_floats(o));
 }
 
 static void run_attend(const loam_program *p, const loam_op *o, int task, const loam_cpu_scratch *s)
@@ -375,7 +381,7 @@ static void run_attend(const loam_program *p, const loam_op *o, int task, const 
         .out = plain ? loam_cpu_row(p, o->out, row) + h * o->head_dim : s->tile[0],
         .out_stride = plain ? loam_cpu_stride(p, o->out) : o->head_dim,
         .k = kp,
-        .v = kp + loam_attend_k_floats(o->n_k, o->head_dim),
+        .v = kp + packed_k_floats(o),
         .bias = o->in[2] >= 0 ? loam_cpu_row(p, o->in[2], h * o->n_q + r0) : NULL,
         .bias_stride = o->in[2] >= 0 ? loam_cpu_stride(p, o->in[2]) : 0,
         .n_k = o->n_k,
@@ -384,7 +390,8 @@ static void run_attend(const loam_program *p, const loam_op *o, int task, const 
         .causal = o->causal ? r0 : -1,
         .scale = o->scale,
     };
-    p->device->kernels->attend(&t, s->kernel);
+    const loam_kernels *ks = p->device->kernels;
+    (o->half ? ks->attend_half : ks->attend)(&t, s->kernel);
     if (!plain)
         loam_cpu_store(p, o->out, row, t.n_q, s->tile[0], o->head_dim, h * o->head_dim, o->head_dim);
 }

@@ -57,6 +57,8 @@ typedef struct loam_device_api {
     void (*program_profile)(loam_program *p, uint64_t *ns);
     /* Whether convolutions of bf16 rows with BF16 weights are the fastest (AMX). NULL: no. */
     bool (*fast_half_convs)(const loam_device *d);
+    /* Whether ATTEND with `half` can be run, and faster than without. */
+    bool (*attends_half)(const loam_device *d);
 } loam_device_api;
 
 extern const loam_device_api loam_device_cpu;

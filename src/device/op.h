@@ -105,6 +105,7 @@ typedef struct loam_op {
     int64_t block_rows;     /* GROUP_*: rows of a block, a picture has whole blocks but for its last */
     int64_t n_q, n_k;       /* ATTEND*: rows of a sequence */
     bool causal;            /* ATTEND: row i sees i and those before */
+    bool half;              /* ATTEND*: in bf16 (kernels' attend_half) */
     int64_t row0, col0;     /* SLICE */
     int n_heads, n_kv_heads, head_dim, n_rot; /* ROPE, KV_WRITE, ATTENTION */
     bool neox;                                /* ROPE: pairs (i, i+n_rot/2), else (2i, 2i+1) */

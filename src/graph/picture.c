@@ -234,7 +234,8 @@ int loam_graph_swap_rows(loam_graph *g, int x, int64_t n, int64_t a, int64_t b)
     return o->out;
 }
 
-int loam_graph_attend(loam_graph *g, int q, int k, int v, int bias, int64_t n, int n_heads, float scale, bool causal)
+static int attend(loam_graph *g, int q, int k, int v, int bias, int64_t n, int n_heads, float scale, bool causal,
+                  bool half)
 {
     int64_t cols = fixed_columns(g, q, "attend"), ck = fixed_columns(g, k, "attend"),
             cv = fixed_columns(g, v, "attend");
@@ -256,15 +257,27 @@ int loam_graph_attend(loam_graph *g, int q, int k, int v, int bias, int64_t n, i
         return -1;
     }
     int64_t floats = (int64_t)(loam_attend_k_floats(n_k, head_dim) + loam_attend_v_floats(n_k, head_dim));
+    if (half)
+        floats = (int64_t)(loam_attend_k_half_floats(n_k, head_dim) + loam_attend_v_half_floats(n_k, head_dim));
     loam_op *p = add_op(g, LOAM_OP_ATTEND_PACK, k, v, -1, n * n_heads, floats);
     if (!p)
         return -1;
-    p->n = n, p->n_heads = n_heads, p->head_dim = head_dim, p->n_k = n_k;
+    p->n = n, p->n_heads = n_heads, p->head_dim = head_dim, p->n_k = n_k, p->half = half;
     int packed = p->out;
     loam_op *o = add_op(g, LOAM_OP_ATTEND, q, packed, bias, rows, cols);
     if (!o)
         return -1;
     o->n = n, o->n_heads = n_heads, o->head_dim = head_dim, o->n_q = n_q, o->n_k = n_k;
-    o->scale = scale, o->causal = causal;
+    o->scale = scale, o->causal = causal, o->half = half;
     return o->out;
+}
+
+int loam_graph_attend(loam_graph *g, int q, int k, int v, int bias, int64_t n, int n_heads, float scale, bool causal)
+{
+    return attend(g, q, k, v, bias, n, n_heads, scale, causal, false);
+}
+
+int loam_graph_attend_half(loam_graph *g, int q, int k, int v, int64_t n, int n_heads, float scale)
+{
+    return attend(g, q, k, v, -1, n, n_heads, scale, false, true);
 }

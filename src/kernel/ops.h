@@ -211,6 +211,11 @@ typedef struct loam_kernels {
                         int64_t n_k, int head_dim, float *kp, float *vp);
     /* softmax(q·Kᵀ·scale + bias)·V with a running maximum. */
     void (*attend)(const loam_attend_task *t, void *scratch);
+    /* The same with q, k, v and the weights rounded to bf16 and sums in f32; NULL where bf16 would not be faster. No
+     * bias, no causal; r0 is a multiple of 32, the buffers are of loam_attend_k_half_floats and .._v_half_floats. */
+    void (*attend_pack_half)(const float *k, int64_t k_stride, const float *v, int64_t v_stride, int64_t r0, int64_t m,
+                             int64_t n_k, int head_dim, float *kp, float *vp);
+    void (*attend_half)(const loam_attend_task *t, void *scratch);
 
     /* What this level can do at all, for `loam bench` (device/probe.h): n rounds of multiply-adds on registers; both
      * return the number of operations (a multiply-add counts two). read sums n bytes (a multiple of 256) and returns
@@ -238,6 +243,16 @@ static inline size_t loam_attend_k_floats(int64_t n_k, int head_dim)
 static inline size_t loam_attend_v_floats(int64_t n_k, int head_dim)
 {
     return (size_t)n_k * (size_t)((head_dim + 15) / 16 * 16);
+}
+
+/* Of the packed bf16 of attend_pack_half, in floats: tiles of 32 keys, 32 columns of k, 16 of v. */
+static inline size_t loam_attend_k_half_floats(int64_t n_k, int head_dim)
+{
+    return (size_t)((n_k + 31) / 32 * 32) * (size_t)((head_dim + 31) / 32 * 16);
+}
+static inline size_t loam_attend_v_half_floats(int64_t n_k, int head_dim)
+{
+    return (size_t)((n_k + 31) / 32 * 32) * (size_t)((head_dim + 15) / 16 * 8);
 }
 
 /* Rounds head_dim up to V's row length in the cache. */

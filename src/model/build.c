@@ -123,6 +123,24 @@ int loam_build_linear(loam_build *b, int x, const char *leaf, int64_t n, loam_bi
     return y;
 }
 
+int loam_build_attend(loam_build *b, int q, int k, int v, int64_t n, int n_heads, float scale)
+{
+    char name[MAX_NAME];
+    const loam_bound_weight *w = NULL;
+    const loam_device_api *api = loam_weight_store_api(b->store);
+    const loam_device *d = loam_weight_store_device(b->store);
+    int64_t width = loam_graph_columns(b->g, q);
+    if (b->status != LOAM_OK || width < 0)
+        return -1;
+    full_name(b, name, "to_q", ".weight");
+    b->status = loam_weight_store_get(b->store, name, LOAM_WEIGHT_LINEAR, width, width, NULL, true, &w, &b->err);
+    if (b->status != LOAM_OK)
+        return -1;
+    if (api->act(d, w->dtype) == LOAM_ACT_BF16 && api->attends_half(d))
+        return loam_graph_attend_half(b->g, q, k, v, n, n_heads, scale);
+    return loam_graph_attend(b->g, q, k, v, -1, n, n_heads, scale, false);
+}
+
 int loam_build_geglu(loam_build *b, int x, const char *leaf, int64_t n)
 {
     char name[MAX_NAME];

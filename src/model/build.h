@@ -56,6 +56,10 @@ int loam_build_group_norm(loam_build *b, loam_map x, const char *leaf, int group
 int loam_build_layer_norm(loam_build *b, int x, const char *leaf, float eps);
 int loam_build_rms_norm(loam_build *b, int x, const char *leaf, float eps);
 
+/* Attention over all positions of n sequences (loam_graph_attend), in bf16 where the products around it are: where the
+ * layer's "to_q" is a bf16 weight that the device multiplies in bf16. */
+int loam_build_attend(loam_build *b, int q, int k, int v, int64_t n, int n_heads, float scale);
+
 /* A planned graph with its inputs and outputs in the builder's order. */
 enum { LOAM_NET_MAX_ENDS = 48 };
 typedef struct loam_net {

@@ -73,7 +73,7 @@ static int attention(loam_build *b, int x, const char *name, const loam_motion *
     int k = loam_build_linear(b, x, "to_k", width, LOAM_BIAS_NONE);
     int v = loam_build_linear(b, x, "to_v", width, LOAM_BIAS_NONE);
     float scale = 1.0f / sqrtf((float)width / (float)m->p->n_heads);
-    x = loam_graph_attend(g, q, k, v, -1, m->clips * hw, m->p->n_heads, scale, false);
+    x = loam_build_attend(b, q, k, v, m->clips * hw, m->p->n_heads, scale);
     x = loam_graph_swap_rows(g, x, m->clips, hw, m->frames);
     x = loam_build_linear(b, x, "to_out.0", width, LOAM_BIAS_YES);
     loam_build_leave(b, scope);

@@ -82,7 +82,7 @@ static int attention(loam_build *b, int x, int kv, const char *name, int64_t n, 
     int k = loam_build_linear(b, kv, "to_k", width, LOAM_BIAS_NONE);
     int v = loam_build_linear(b, kv, "to_v", width, LOAM_BIAS_NONE);
     float scale = 1.0f / sqrtf((float)width / (float)n_heads);
-    x = loam_graph_attend(b->g, q, k, v, -1, n, (int)n_heads, scale, false);
+    x = loam_build_attend(b, q, k, v, n, (int)n_heads, scale);
     x = loam_build_linear(b, x, "to_out.0", width, LOAM_BIAS_YES);
     loam_build_leave(b, scope);
     return x;

@@ -67,7 +67,7 @@ typedef struct wan {
 static int attend(loam_build *b, int q, int k, int v, const wan *w)
 {
     float scale = 1.0f / sqrtf((float)(w->p->width / w->p->n_heads));
-    int h = loam_graph_attend(b->g, q, k, v, -1, w->n, w->p->n_heads, scale, false);
+    int h = loam_build_attend(b, q, k, v, w->n, w->p->n_heads, scale);
     return loam_build_linear(b, h, "to_out.0", w->p->width, LOAM_BIAS_YES);
 }
 

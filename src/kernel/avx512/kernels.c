@@ -50,4 +50,6 @@ const loam_kernels loam_kernels_avx512_amx = {.level = LOAM_CPU_LEVEL_AVX512,
                                               .to_bf16 = loam_to_bf16_avx512,
                                               .matmul = matmul_or_amx,
                                               .conv_half = loam_conv_half_amx,
+                                              .attend_pack_half = loam_attend_pack_bf16_amx,
+                                              .attend_half = loam_attend_bf16_amx,
                                               LEVEL_TABLE};
