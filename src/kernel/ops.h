@@ -245,14 +245,15 @@ static inline size_t loam_attend_v_floats(int64_t n_k, int head_dim)
     return (size_t)n_k * (size_t)((head_dim + 15) / 16 * 16);
 }
 
-/* Of the packed bf16 of attend_pack_half, in floats: tiles of 32 keys, 32 columns of k, 16 of v. */
+/* Of the packed bf16 of attend_pack_half, in floats: tiles of 32 keys, 32 columns of k, 16 of v and
+ * one more column. */
 static inline size_t loam_attend_k_half_floats(int64_t n_k, int head_dim)
 {
     return (size_t)((n_k + 31) / 32 * 32) * (size_t)((head_dim + 31) / 32 * 16);
 }
 static inline size_t loam_attend_v_half_floats(int64_t n_k, int head_dim)
 {
-    return (size_t)((n_k + 31) / 32 * 32) * (size_t)((head_dim + 15) / 16 * 8);
+    return (size_t)((n_k + 31) / 32 * 32) * (size_t)((head_dim / 16 + 1) * 8);
 }
 
 /* Rounds head_dim up to V's row length in the cache. */

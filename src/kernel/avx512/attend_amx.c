@@ -3,8 +3,11 @@
  *
  * K lies as [keys/16][head_dim/32] tiles of [16 pairs of columns][16 keys][2], V as [keys/32][head_dim/16] tiles of
  * [16 pairs of keys][16 columns][2], where pair i are the keys i and 16 + i of their 32: so two vectors of weights
- * become one row of a tile by a shift and a blend. Zeros fill up both. Keys go in blocks of 256, in which 32 rows at a
- * time are taken from scores to output. A row's operations are the same whatever rows share its tiles. */
+ * become one row of a tile by a shift and a blend. Behind V's columns is one of ones, which sums the weights as they
+ * are after rounding; zeros fill up the rest.
+ * Keys are filled up with copies of the last one, whose scores change no maximum and whose weights meet zeros. Keys go
+ * in blocks, in which 32 rows at a time are taken from scores to output. A row's operations are the same
+ * whatever rows share its tiles. */
 #define _GNU_SOURCE
 #include <immintrin.h>
 #include <math.h>
@@ -18,8 +21,8 @@
 enum {
     TILE = 1024, /* bytes */
     ROWS = 16,
-    CHUNK = 32, /* columns of q, or keys of the weights, in a tile */
-    BLOCK = 256,
+    CHUNK = 32,          /* columns of q, or keys of the weights, in a tile */
+    BLOCK = 160,         /* keys, few enough for the first cache */
     SCORES = BLOCK + 16, /* strides that keep the rows of a tile apart in the cache */
     WEIGHTS = BLOCK + 32,
 };
@@ -28,9 +31,8 @@ typedef struct amx_scratch {
     _Alignas(64) uint16_t q[LOAM_ATTEND_ROWS * LOAM_MAX_HEAD_DIM];
     _Alignas(64) float scores[2 * ROWS][SCORES];
     _Alignas(64) uint16_t weights[2 * ROWS][WEIGHTS];
-    _Alignas(64) float out[LOAM_ATTEND_ROWS * LOAM_MAX_HEAD_DIM];
-    _Alignas(64) float total[LOAM_ATTEND_ROWS][16]; /* of the rounded weights, by lanes */
-    float top[LOAM_ATTEND_ROWS];                    /* what is subtracted from the scores */
+    _Alignas(64) float out[LOAM_ATTEND_ROWS * (LOAM_MAX_HEAD_DIM + 16)];
+    float top[LOAM_ATTEND_ROWS]; /* what is subtracted from the scores */
 } amx_scratch;
 _Static_assert(sizeof(amx_scratch) <= LOAM_ATTEND_SCRATCH, "LOAM_ATTEND_SCRATCH is too small");
 _Static_assert(LOAM_MAX_HEAD_DIM % CHUNK == 0, "padded columns");
@@ -104,36 +106,75 @@ INLINE __m512i load_pair(const float *a, const float *b, __mmask16 in_a, __mmask
 void loam_attend_pack_bf16_amx(const float *k, int64_t k_stride, const float *v, int64_t v_stride, int64_t r0,
                                int64_t m, int64_t n_k, int head_dim, float *kp, float *vp)
 {
-    const int64_t end = r0 + m, chunks = round_up(head_dim, CHUNK) / CHUNK, groups = round_up(head_dim, 16) / 16;
+    const int64_t end = r0 + m, chunks = round_up(head_dim, CHUNK) / CHUNK, groups = head_dim / 16 + 1;
     const __m512 one = _mm512_set1_ps(1);
     char *to = (char *)kp + r0 / 16 * chunks * TILE;
     for (int64_t r = r0; r < round_up(end, 32); r += 16)
         for (int64_t d = 0; d < head_dim; d += CHUNK, to += TILE) {
             __m512i x[16];
             for (int64_t i = 0; i < 16; i++)
-                x[i] = r + i < end ? load_bf16(k + (r + i) * k_stride + d, head_dim - d, one) : _mm512_setzero_si512();
+                x[i] = load_bf16(k + (r + i < end ? r + i : end - 1) * k_stride + d, head_dim - d, one);
             transpose(x);
             for (int i = 0; i < 16; i++)
                 _mm512_storeu_si512(to + i * 64, x[i]);
         }
     to = (char *)vp + r0 / 32 * groups * TILE;
     for (int64_t r = r0; r < end; r += 32)
-        for (int64_t d = 0; d < head_dim; d += 16)
+        for (int64_t d = 0; d < groups * 16; d += 16)
             for (int64_t i = r; i < r + 16; i++, to += 64) {
-                const __mmask16 cols = first(head_dim - d);
-                _mm512_storeu_si512(to, load_pair(v + i * v_stride + d, v + (i + 16) * v_stride + d, i < end ? cols : 0,
-                                                  i + 16 < end ? cols : 0));
+                const __mmask16 cols = first(head_dim - d), behind = first(head_dim + 1 - d) & ~cols;
+                const __m512i ones = _mm512_set1_epi32((i < end ? 0x3F80 : 0) | (i + 16 < end ? 0x3F800000 : 0));
+                const __m512i x = load_pair(v + i * v_stride + d, v + (i + 16) * v_stride + d, i < end ? cols : 0,
+                                            i + 16 < end ? cols : 0);
+                _mm512_storeu_si512(to, _mm512_mask_mov_epi32(x, behind, ones));
             }
     (void)n_k;
 }
 
-/* The scores of R tiles of rows against n_pairs · 32 keys. */
-INLINE void scores(const int R, const uint16_t *q, int64_t d_pad, const char *k, int64_t n_pairs, float (*out)[SCORES])
+/* The scores of R tiles of rows against n_tiles tiles of keys, for C = 1 or 2 tiles of columns: the rows stay in tiles,
+ * and one sum is stored while the other is computed. */
+INLINE void scores_narrow(const int R, const int C, const uint16_t *q, const char *k, int64_t n_tiles,
+                          float (*out)[SCORES])
+{
+    const int64_t d_pad = C * CHUNK;
+    _tile_loadd(4, q, d_pad * 2);
+    if (C > 1)
+        _tile_loadd(5, q + CHUNK, d_pad * 2);
+    if (R > 1) {
+        _tile_loadd(6, q + ROWS * d_pad, d_pad * 2);
+        if (C > 1)
+            _tile_loadd(7, q + ROWS * d_pad + CHUNK, d_pad * 2);
+    }
+    for (int64_t j = 0; j < n_tiles; j++, k += C * TILE) {
+        _tile_loadd(2, k, 64);
+        _tile_zero(0);
+        _tile_dpbf16ps(0, 4, 2);
+        if (C > 1) {
+            _tile_loadd(3, k + TILE, 64);
+            _tile_dpbf16ps(0, 5, 3);
+        }
+        if (R > 1) {
+            if (j > 0)
+                _tile_stored(1, &out[ROWS][j * 16 - 16], SCORES * 4);
+            _tile_zero(1);
+            _tile_dpbf16ps(1, 6, 2);
+            if (C > 1)
+                _tile_dpbf16ps(1, 7, 3);
+        }
+        _tile_stored(0, &out[0][j * 16], SCORES * 4);
+    }
+    if (R > 1)
+        _tile_stored(1, &out[ROWS][n_tiles * 16 - 16], SCORES * 4);
+}
+
+/* For any number of columns; n_tiles is even. */
+INLINE void scores_wide(const int R, const uint16_t *q, int64_t d_pad, const char *k, int64_t n_tiles,
+                        float (*out)[SCORES])
 {
     const int64_t chunks = d_pad / CHUNK;
     const long stride = (long)d_pad * 2;
-    for (int64_t j = 0; j < n_pairs; j++) {
-        const char *k0 = k + 2 * j * chunks * TILE, *k1 = k0 + chunks * TILE;
+    for (int64_t j = 0; j < n_tiles; j += 2, k += 2 * chunks * TILE) {
+        const char *k0 = k, *k1 = k + chunks * TILE;
         _tile_zero(0);
         _tile_zero(1);
         _tile_zero(2);
@@ -144,75 +185,82 @@ INLINE void scores(const int R, const uint16_t *q, int64_t d_pad, const char *k,
             _tile_dpbf16ps(0, 4, 6);
             _tile_loadd(7, k1 + c * TILE, 64);
             _tile_dpbf16ps(1, 4, 7);
-            if (R == 2) {
+            if (R > 1) {
                 _tile_loadd(5, q + ROWS * d_pad + c * CHUNK, stride);
                 _tile_dpbf16ps(2, 5, 6);
                 _tile_dpbf16ps(3, 5, 7);
             }
         }
-        _tile_stored(0, &out[0][j * 32], SCORES * 4);
-        _tile_stored(1, &out[0][j * 32 + 16], SCORES * 4);
-        if (R == 2) {
-            _tile_stored(2, &out[ROWS][j * 32], SCORES * 4);
-            _tile_stored(3, &out[ROWS][j * 32 + 16], SCORES * 4);
+        _tile_stored(0, &out[0][j * 16], SCORES * 4);
+        _tile_stored(1, &out[0][j * 16 + 16], SCORES * 4);
+        if (R > 1) {
+            _tile_stored(2, &out[ROWS][j * 16], SCORES * 4);
+            _tile_stored(3, &out[ROWS][j * 16 + 16], SCORES * 4);
         }
     }
 }
 
-/* out (zero when `fresh`) grows by the weights times V over n_chunks · 32 keys. */
+INLINE void scores(const int R, const uint16_t *q, int64_t d_pad, const char *k, int64_t n_tiles, float (*out)[SCORES])
+{
+    if (d_pad == CHUNK)
+        scores_narrow(R, 1, q, k, n_tiles, out);
+    else if (d_pad == 2 * CHUNK)
+        scores_narrow(R, 2, q, k, n_tiles, out);
+    else
+        scores_wide(R, q, d_pad, k, n_tiles, out);
+}
+
+/* out (zero when `fresh`) grows by the weights times V over n_chunks · 32 keys, in R tiles of rows and G of columns. */
+#define SUMS(R, G, DO)   \
+    DO(0, 0, 0);         \
+    if (G > 1)           \
+        DO(1, 0, 1);     \
+    if (G > 2)           \
+        DO(2, 0, 2);     \
+    if (R > 1) {         \
+        DO(3, 1, 0);     \
+        if (G > 1)       \
+            DO(4, 1, 1); \
+        if (G > 2)       \
+            DO(5, 1, 2); \
+    }
+#define SUM_ZERO(sum, r, g) _tile_zero(sum)
+#define SUM_LOAD(sum, r, g) _tile_loadd(sum, out + (r)*ROWS * stride + (g)*16, (long)stride * 4)
+#define SUM_STORE(sum, r, g) _tile_stored(sum, out + (r)*ROWS * stride + (g)*16, (long)stride * 4)
+#define SUM_ADD(sum, r, g)                                              \
+    do {                                                                \
+        if (g == 0)                                                     \
+            _tile_loadd(6, &weights[(r)*ROWS][c * CHUNK], WEIGHTS * 2); \
+        _tile_loadd(7, v + (c * groups + (g)) * TILE, 64);              \
+        _tile_dpbf16ps(sum, 6, 7);                                      \
+    } while (0)
+INLINE void output_tiles(const int R, const int G, const uint16_t (*weights)[WEIGHTS], const char *v, int64_t n_chunks,
+                         int64_t groups, bool fresh, float *out)
+{
+    const int64_t stride = groups * 16;
+    if (fresh) {
+        SUMS(R, G, SUM_ZERO)
+    } else {
+        SUMS(R, G, SUM_LOAD)
+    }
+    for (int64_t c = 0; c < n_chunks; c++) {
+        SUMS(R, G, SUM_ADD)
+    }
+    SUMS(R, G, SUM_STORE)
+}
+
 INLINE void output(const int R, const uint16_t (*weights)[WEIGHTS], const char *v, int64_t n_chunks, int64_t groups,
                    bool fresh, float *out)
 {
-    const long stride = (long)groups * 64;
-    for (int64_t g = 0; g < groups; g += 2) {
-        const bool second = g + 1 < groups;
-        float *o = out + g * 16, *o1 = o + ROWS * groups * 16;
-        _tile_zero(0);
-        _tile_zero(1);
-        _tile_zero(2);
-        _tile_zero(3);
-        if (!fresh) {
-            _tile_loadd(0, o, stride);
-            if (second)
-                _tile_loadd(1, o + 16, stride);
-            if (R == 2) {
-                _tile_loadd(2, o1, stride);
-                if (second)
-                    _tile_loadd(3, o1 + 16, stride);
-            }
-        }
-        const char *b = v + g * TILE;
-        if (second)
-            for (int64_t c = 0; c < n_chunks; c++, b += groups * TILE) {
-                _tile_loadd(4, &weights[0][c * CHUNK], WEIGHTS * 2);
-                _tile_loadd(6, b, 64);
-                _tile_dpbf16ps(0, 4, 6);
-                _tile_loadd(7, b + TILE, 64);
-                _tile_dpbf16ps(1, 4, 7);
-                if (R == 2) {
-                    _tile_loadd(5, &weights[ROWS][c * CHUNK], WEIGHTS * 2);
-                    _tile_dpbf16ps(2, 5, 6);
-                    _tile_dpbf16ps(3, 5, 7);
-                }
-            }
+    for (int64_t g = 0; g < groups;) {
+        const int64_t left = groups - g, take = left == 1 ? 1 : left % 2 ? 3 : 2;
+        if (take == 3)
+            output_tiles(R, 3, weights, v + g * TILE, n_chunks, groups, fresh, out + g * 16);
+        else if (take == 2)
+            output_tiles(R, 2, weights, v + g * TILE, n_chunks, groups, fresh, out + g * 16);
         else
-            for (int64_t c = 0; c < n_chunks; c++, b += groups * TILE) {
-                _tile_loadd(4, &weights[0][c * CHUNK], WEIGHTS * 2);
-                _tile_loadd(6, b, 64);
-                _tile_dpbf16ps(0, 4, 6);
-                if (R == 2) {
-                    _tile_loadd(5, &weights[ROWS][c * CHUNK], WEIGHTS * 2);
-                    _tile_dpbf16ps(2, 5, 6);
-                }
-            }
-        _tile_stored(0, o, stride);
-        if (second)
-            _tile_stored(1, o + 16, stride);
-        if (R == 2) {
-            _tile_stored(2, o1, stride);
-            if (second)
-                _tile_stored(3, o1 + 16, stride);
-        }
+            output_tiles(R, 1, weights, v + g * TILE, n_chunks, groups, fresh, out + g * 16);
+        g += take;
     }
 }
 
@@ -227,12 +275,12 @@ INLINE __m512i exp2_bits(__m512 x)
     return _mm512_castps_si512(_mm512_scalef_ps(p, x));
 }
 
-/* Weights of one row from `cols` scores minus top; returns their sum by lanes. */
-INLINE __m512 row_weights(const bool shifted, const float *x, int64_t cols, float top, uint16_t *w)
+/* Weights of one row from `cols` scores minus top; returns their largest by lanes: of numbers that are not negative,
+ * bf16 is ordered as its bits are. */
+INLINE __m512i row_weights(const bool shifted, const float *x, int64_t cols, float top, uint16_t *w)
 {
-    const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3F80);
     const __m512 minus = _mm512_set1_ps(top);
-    __m512 sum = _mm512_setzero_ps();
+    __m512i most = _mm512_setzero_si512();
     for (int64_t i = 0; i < cols; i += 32) {
         __m512 a = _mm512_load_ps(x + i), b = _mm512_load_ps(x + i + 16);
         if (shifted) {
@@ -241,44 +289,36 @@ INLINE __m512 row_weights(const bool shifted, const float *x, int64_t cols, floa
         }
         const __m512i pair = _mm512_mask_blend_epi16(0xAAAAAAAA, _mm512_srli_epi32(exp2_bits(a), 16), exp2_bits(b));
         _mm512_store_si512(w + i, pair);
-        sum = _mm512_dpbf16_ps(sum, (__m512bh)pair, ones);
+        most = _mm512_max_epu16(most, pair);
     }
-    return sum;
+    return most;
 }
 
 /* Any number not too far from a row's maximum will do for top. It starts as 0 and stays so for the usual scores; only
- * where the sum of a block tells that it will not do are the weights computed anew from the maximum. */
-static __attribute__((noinline)) void weights(amx_scratch *s, int64_t r0, int64_t rows, int64_t n, bool fresh,
+ * where the largest weight of a block tells that it will not do are the weights computed anew from the maximum. */
+static __attribute__((noinline)) void weights(amx_scratch *s, int64_t r0, int64_t rows, int64_t cols, bool fresh,
                                               int64_t out_stride)
 {
-    const float most = 0x1p60f, least = 0x1p-60f;
-    const int64_t cols = round_up(n, 32);
+    const __m512i large = _mm512_set1_epi16(0x5D80), small = _mm512_set1_epi16(0x2180); /* 2^60, 2^-60 */
     for (int64_t r = 0; r < rows; r++) {
-        float *x = s->scores[r], *top = &s->top[r0 + r], *total = s->total[r0 + r];
-        if (n < cols)
-            for (int64_t i = cols - 32; i < cols; i += 16)
-                _mm512_mask_store_ps(x + i, (__mmask16)~first(n - i), _mm512_set1_ps(-INFINITY));
-        __m512 sum =
+        float *x = s->scores[r], *top = &s->top[r0 + r];
+        const __m512i most =
             *top == 0 ? row_weights(false, x, cols, 0, s->weights[r]) : row_weights(true, x, cols, *top, s->weights[r]);
-        if (_mm512_cmp_ps_mask(sum, _mm512_set1_ps(most), _CMP_GT_OQ) ||
-            (fresh && !_mm512_cmp_ps_mask(sum, _mm512_set1_ps(least), _CMP_NLT_UQ))) {
+        if (_mm512_cmpgt_epu16_mask(most, large) || (fresh && !_mm512_cmpgt_epu16_mask(most, small))) {
             __m512 m = _mm512_load_ps(x);
             for (int64_t i = 16; i < cols; i += 16)
                 m = _mm512_max_ps(m, _mm512_load_ps(x + i));
             float now = _mm512_reduce_max_ps(m);
             now = now > -INFINITY ? now : 0;
-            const float shrink = exp2f(*top - now);
             if (!fresh) {
                 float *out = s->out + (r0 + r) * out_stride;
+                const float shrink = exp2f(*top - now);
                 for (int64_t d = 0; d < out_stride; d++)
                     out[d] *= shrink;
-                for (int i = 0; i < 16; i++)
-                    total[i] *= shrink;
             }
             *top = now;
-            sum = row_weights(true, x, cols, now, s->weights[r]);
+            row_weights(true, x, cols, now, s->weights[r]);
         }
-        _mm512_store_ps(total, fresh ? sum : _mm512_add_ps(_mm512_load_ps(total), sum));
     }
 }
 
@@ -286,7 +326,7 @@ void loam_attend_bf16_amx(const loam_attend_task *t, void *scratch)
 {
     enum { FLUSH = 0x8040 }; /* denormal results and operands are 0 */
     amx_scratch *s = scratch;
-    const int64_t d_pad = round_up(t->head_dim, CHUNK), groups = round_up(t->head_dim, 16) / 16;
+    const int64_t d_pad = round_up(t->head_dim, CHUNK), groups = t->head_dim / 16 + 1;
     const int64_t padded_rows = round_up(t->n_q, ROWS);
     const __m512 scale = _mm512_set1_ps(t->scale * 1.44269504088896341f);
     const unsigned control = _mm_getcsr();
@@ -307,10 +347,10 @@ void loam_attend_bf16_amx(const loam_attend_task *t, void *scratch)
             const uint16_t *q = s->q + r * d_pad;
             float *out = s->out + r * groups * 16;
             if (rows > ROWS)
-                scores(2, q, d_pad, k, pairs, s->scores);
+                scores(2, q, d_pad, k, 2 * pairs, s->scores);
             else
-                scores(1, q, d_pad, k, pairs, s->scores);
-            weights(s, r, rows, n, p0 == 0, groups * 16);
+                scores(1, q, d_pad, k, 2 * pairs, s->scores);
+            weights(s, r, rows, pairs * 32, p0 == 0, groups * 16);
             if (rows > ROWS)
                 output(2, (const uint16_t(*)[WEIGHTS])s->weights, v, pairs, groups, p0 == 0, out);
             else
@@ -320,7 +360,7 @@ void loam_attend_bf16_amx(const loam_attend_task *t, void *scratch)
     _tile_release();
     for (int64_t r = 0; r < t->n_q; r++) {
         const float *from = s->out + r * groups * 16;
-        const __m512 inverse = _mm512_set1_ps(1.0f / _mm512_reduce_add_ps(_mm512_load_ps(s->total[r])));
+        const __m512 inverse = _mm512_set1_ps(1.0f / from[t->head_dim]);
         for (int64_t d = 0; d < t->head_dim; d += 16)
             _mm512_mask_storeu_ps(t->out + r * t->out_stride + d, first(t->head_dim - d),
                                   _mm512_mul_ps(_mm512_load_ps(from + d), inverse));
