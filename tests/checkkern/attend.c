@@ -263,14 +263,14 @@ static int attend_special_wrong(const loam_kernels *ks, bool half, char detail[2
 static void check_precision(const loam_kernels *ks, bool half)
 {
     static const attend_case cases[] = {
-        {1, 1, 1, -1, PLAIN},        {1, 1, 1, 0, BIAS},         {5, 15, 3, -1, PLAIN},
-        {7, 16, 8, -1, BIAS},        {13, 17, 16, -1, PLAIN},    {6, 31, 17, 5, PLAIN},
-        {64, 64, 160, -1, PLAIN},    {96, 77, 40, -1, PLAIN},    {95, 154, 80, -1, PLAIN},
-        {77, 77, 64, 0, PLAIN},      {23, 255, 24, -1, BIAS},    {24, 256, 20, 200, PLAIN},
-        {25, 257, 48, -1, PLAIN},    {17, 600, 40, -1, PLAIN},   {11, 600, 64, 580, BIAS},
-        {9, 533, 128, -1, MASK},     {31, 700, 8, -1, MASK},     {12, 530, 512, -1, BIAS},
-        {8, 90, 511, -1, PLAIN},     {96, 40, 33, 0, BIAS},      {2, 1100, 5, -1, PLAIN},
-        {96, 300, 72, -1, PLAIN},    {16, 16, 40, -1, PLAIN, 0}, {40, 900, 40, -1, PLAIN, 200},
+        {1, 1, 1, -1, PLAIN, 0},     {1, 1, 1, 0, BIAS, 0},       {5, 15, 3, -1, PLAIN, 0},
+        {7, 16, 8, -1, BIAS, 0},     {13, 17, 16, -1, PLAIN, 0},  {6, 31, 17, 5, PLAIN, 0},
+        {64, 64, 160, -1, PLAIN, 0}, {96, 77, 40, -1, PLAIN, 0},  {95, 154, 80, -1, PLAIN, 0},
+        {77, 77, 64, 0, PLAIN, 0},   {23, 255, 24, -1, BIAS, 0},  {24, 256, 20, 200, PLAIN, 0},
+        {25, 257, 48, -1, PLAIN, 0}, {17, 600, 40, -1, PLAIN, 0}, {11, 600, 64, 580, BIAS, 0},
+        {9, 533, 128, -1, MASK, 0},  {31, 700, 8, -1, MASK, 0},   {12, 530, 512, -1, BIAS, 0},
+        {8, 90, 511, -1, PLAIN, 0},  {96, 40, 33, 0, BIAS, 0},    {2, 1100, 5, -1, PLAIN, 0},
+        {96, 300, 72, -1, PLAIN, 0}, {16, 16, 40, -1, PLAIN, 0},  {40, 900, 40, -1, PLAIN, 200},
         {33, 5, 24, -1, PLAIN, 300},
     };
     char what[160], detail[200] = "";
