@@ -98,14 +98,9 @@ static loam_act cpu_act(const loam_device *d, loam_dtype weight)
     return loam_kernels_act(d->kernels, weight);
 }
 
-static bool cpu_fast_half_convs(const loam_device *d)
+static bool cpu_fast_half(const loam_device *d)
 {
-    return d->kernels->conv_half != NULL;
-}
-
-static bool cpu_attends_half(const loam_device *d)
-{
-    return d->kernels->attend_half != NULL;
+    return d->kernels->conv_half && d->kernels->attend_half;
 }
 
 typedef struct pack_job {
@@ -500,7 +495,7 @@ const loam_device_api loam_device_cpu = {
     .n_threads = cpu_n_threads,
     .supports = cpu_supports,
     .act = cpu_act,
-    .attends_half = cpu_attends_half,
+    .fast_half = cpu_fast_half,
     .weight_new = cpu_weight_new,
     .weight_free = cpu_weight_free,
     .weight_bytes = cpu_weight_bytes,
@@ -514,5 +509,4 @@ const loam_device_api loam_device_cpu = {
     .program_output = cpu_program_output,
     .program_read = cpu_program_read,
     .program_profile = cpu_program_profile,
-    .fast_half_convs = cpu_fast_half_convs,
 };

@@ -55,10 +55,8 @@ typedef struct loam_device_api {
     /* From the next run on, the nanoseconds that the threads together spend in operation i are added to ns[i], of the
      * plan's n_ops; borrowed until the next call. NULL: no more (as in the beginning); then it costs nothing. */
     void (*program_profile)(loam_program *p, uint64_t *ns);
-    /* Whether convolutions of bf16 rows with BF16 weights are the fastest (AMX). NULL: no. */
-    bool (*fast_half_convs)(const loam_device *d);
-    /* Whether ATTEND with `half` can be run, and faster than without. */
-    bool (*attends_half)(const loam_device *d);
+    /* Whether convolutions and attention are fastest in bf16 (AMX), so that nets whose products are take them so. */
+    bool (*fast_half)(const loam_device *d);
 } loam_device_api;
 
 extern const loam_device_api loam_device_cpu;

@@ -61,7 +61,7 @@ int loam_graph_upsample(loam_graph *g, int x, int64_t n, int64_t h, int64_t w, i
 int loam_graph_swap_rows(loam_graph *g, int x, int64_t n, int64_t a, int64_t b); /* [n·a·b, C] -> [n·b·a, C] */
 /* n sequences: q [n·n_q, ..], k and v [n·n_k, ..]; bias [n_heads·n_q, n_k] or -1, the same for all sequences. */
 int loam_graph_attend(loam_graph *g, int q, int k, int v, int bias, int64_t n, int n_heads, float scale, bool causal);
-/* The same, neither biased nor causal, in bf16 with f32 sums; for devices that can (loam_device_api.attends_half). */
+/* The same, neither biased nor causal, in bf16 with f32 sums; for devices that can (loam_device_api.fast_half). */
 int loam_graph_attend_half(loam_graph *g, int q, int k, int v, int64_t n, int n_heads, float scale);
 int64_t loam_graph_rows(const loam_graph *g, int x);
 int64_t loam_graph_columns(const loam_graph *g, int x);

@@ -136,7 +136,7 @@ int loam_build_attend(loam_build *b, int q, int k, int v, int64_t n, int n_heads
     b->status = loam_weight_store_get(b->store, name, LOAM_WEIGHT_LINEAR, width, width, NULL, true, &w, &b->err);
     if (b->status != LOAM_OK)
         return -1;
-    if (api->act(d, w->dtype) == LOAM_ACT_BF16 && api->attends_half(d))
+    if (api->act(d, w->dtype) == LOAM_ACT_BF16 && api->fast_half(d))
         return loam_graph_attend_half(b->g, q, k, v, n, n_heads, scale);
     return loam_graph_attend(b->g, q, k, v, -1, n, n_heads, scale, false);
 }

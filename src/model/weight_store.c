@@ -181,8 +181,8 @@ static bool fits_matrix(const loam_weight_view *v, int64_t *n, int64_t c, const 
  * device has a way for them that is far faster than f32. Everything else of a VAE stays as it is. */
 static bool is_half_conv(const loam_weight_store *s, const loam_weight_view *v, loam_weight_use use)
 {
-    return strncmp(v->name, "vae.", 4) == 0 && s->type == LOAM_DTYPE_BF16 && s->api->fast_half_convs &&
-           s->api->fast_half_convs(s->device) && (use == LOAM_WEIGHT_CONV || strstr(v->name, ".conv_shortcut."));
+    return strncmp(v->name, "vae.", 4) == 0 && s->type == LOAM_DTYPE_BF16 && s->api->fast_half(s->device) &&
+           (use == LOAM_WEIGHT_CONV || strstr(v->name, ".conv_shortcut."));
 }
 
 /* The type asked for, where it is to be followed. */

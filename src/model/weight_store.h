@@ -14,7 +14,7 @@ typedef struct loam_weight_store loam_weight_store;
  * that type where their shape allows it (k a multiple of the block); other types are UNSUPPORTED, since nothing makes
  * them at load time. Not changed are: what is quantised already, vectors and tables, convolutions asked for in less
  * than 8 bits, the first and the last convolution (patch embedding and output projection), and whatever the VAE has
- * (but for its convolutions in BF16, on a device with fast_half_convs).
+ * (but for its convolutions in BF16, on a device with fast_half).
  * weights, api and device are borrowed until free. */
 loam_status loam_weight_store_new(const loam_device_api *api, loam_device *device, const loam_weights *weights,
                                   loam_dtype type, loam_weight_store **out, loam_err *err);
