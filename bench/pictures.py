@@ -125,7 +125,7 @@ def worker_sdcpp_wan(folder, file, size, frames, threads, runs):
     import stable_diffusion_cpp
     vae = str(pathlib.Path(file).with_suffix(".vae.safetensors"))
     model = stable_diffusion_cpp.StableDiffusion(diffusion_model_path=file, vae_path=vae, n_threads=threads,
-                                                 vae_decode_only=True, diffusion_flash_attn=True, verbose=True)
+                                                 diffusion_flash_attn=True, verbose=True)
     steps, last = [], [0.0]
 
     def step(at, n_steps, _):
