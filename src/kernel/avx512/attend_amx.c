@@ -14,14 +14,12 @@
 #include <string.h>
 
 #include "kernel/avx512/bf16.h"
+#include "kernel/avx512/tiles.h"
 #include "kernel/kernel_int.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
 enum {
-    TILE = 1024, /* bytes */
-    ROWS = 16,
-    CHUNK = 32,          /* columns of q, or keys of the weights, in a tile */
     BLOCK = 160,         /* keys, few enough for the first cache */
     SCORES = BLOCK + 16, /* strides that keep the rows of a tile apart in the cache */
     WEIGHTS = BLOCK + 32,
@@ -36,22 +34,6 @@ typedef struct amx_scratch {
 } amx_scratch;
 _Static_assert(sizeof(amx_scratch) <= LOAM_ATTEND_SCRATCH, "LOAM_ATTEND_SCRATCH is too small");
 _Static_assert(LOAM_MAX_HEAD_DIM % CHUNK == 0, "padded columns");
-
-typedef struct tile_config {
-    uint8_t palette, start_row, reserved[14];
-    uint16_t row_bytes[16];
-    uint8_t rows[16];
-} tile_config;
-
-static void configure(void)
-{
-    tile_config config = {.palette = 1};
-    for (int i = 0; i < 8; i++) {
-        config.row_bytes[i] = 64;
-        config.rows[i] = ROWS;
-    }
-    _tile_loadconfig(&config);
-}
 
 INLINE int64_t round_up(int64_t n, int64_t to)
 {
@@ -331,7 +313,7 @@ void loam_attend_bf16_amx(const loam_attend_task *t, void *scratch)
     const __m512 scale = _mm512_set1_ps(t->scale * 1.44269504088896341f);
     const unsigned control = _mm_getcsr();
     _mm_setcsr(control | FLUSH);
-    configure();
+    configure_whole_tiles();
     for (int64_t r = 0; r < padded_rows; r++) {
         for (int64_t d = 0; d < d_pad; d += CHUNK)
             _mm512_store_si512(s->q + r * d_pad + d,

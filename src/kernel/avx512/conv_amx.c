@@ -12,24 +12,16 @@
 #include <string.h>
 
 #include "kernel/avx512/bf16.h"
+#include "kernel/avx512/tiles.h"
 #include "kernel/kernel_int.h"
 
 enum {
-    TILE = 1024,                      /* bytes of a tile: 16 rows of 64 */
-    ROWS = 16,                        /* of a tile */
-    CHUNK = 32,                       /* k of a tile */
     BLOCK = 13,                       /* steps (tiles of a group's weights) of a block; from timings */
     WIDE = 64,                        /* outputs of a line in a block */
     POSITIONS = 2048,                 /* of the outputs in a block, at most */
     PATCH = LOAM_CONV_HALF_PATCH,     /* bytes */
     STEPS = LOAM_CONV_HALF_MAX_K / 32 /* of all k */
 };
-
-typedef struct tile_config {
-    uint8_t palette, start_row, reserved[14];
-    uint16_t row_bytes[16];
-    uint8_t rows[16];
-} tile_config;
 
 typedef struct half_scratch {
     _Alignas(64) uint8_t patch[PATCH];
@@ -201,12 +193,7 @@ void loam_conv_half_amx(const loam_conv *c, const void *x, size_t x_stride, cons
                         void *scratch)
 {
     half_scratch *s = scratch;
-    tile_config config = {.palette = 1};
-    for (int i = 0; i < 8; i++) {
-        config.row_bytes[i] = 64;
-        config.rows[i] = ROWS;
-    }
-    _tile_loadconfig(&config);
+    configure_whole_tiles();
     int64_t across = (c->ow + WIDE - 1) / WIDE, wide = (c->ow + across - 1) / across;
     while (wide > 1 && lines_that_fit(c, wide) < 1)
         wide = (wide + 1) / 2;

@@ -7,15 +7,10 @@
 #include <string.h>
 
 #include "kernel/avx512/bf16.h"
+#include "kernel/avx512/tiles.h"
 #include "kernel/kernel_int.h"
 
-enum { TILE = 1024, ROWS = 16, CHUNK = 32, BLOCK = 512 }; /* bytes of a tile; k of a tile; k of a block of weights */
-
-typedef struct tile_config {
-    uint8_t palette, start_row, reserved[14];
-    uint16_t row_bytes[16];
-    uint8_t rows[16];
-} tile_config;
+enum { BLOCK = 512 }; /* k of a block of weights */
 
 /* The places of a call's scratch. */
 typedef struct amx_scratch {
@@ -25,12 +20,13 @@ typedef struct amx_scratch {
 } amx_scratch;
 _Static_assert(sizeof(amx_scratch) <= LOAM_MATMUL_SCRATCH, "scratch");
 
-static void configure(int rows_of_sums, int rows_of_a, int first_a, int n_a)
+/* Tiles 0 to 6, six of sums and one of activations, with m rows; the last, of weights, with all. */
+static void configure_few(int m)
 {
     tile_config config = {.palette = 1};
     for (int i = 0; i < 8; i++) {
         config.row_bytes[i] = 64;
-        config.rows[i] = (uint8_t)(i < first_a ? rows_of_sums : i < first_a + n_a ? rows_of_a : ROWS);
+        config.rows[i] = (uint8_t)(i < 7 ? m : ROWS);
     }
     _tile_loadconfig(&config);
 }
@@ -58,7 +54,7 @@ static void few_rows(const loam_packed *w, int64_t g0, int64_t n_groups, const u
 {
     enum { WIDE = 6, AHEAD = 4 };
     const int64_t whole = w->k / CHUNK, tail = w->k % CHUNK;
-    configure((int)m, (int)m, WIDE, 1);
+    configure_few((int)m);
     if (tail)
         copy_tail_a(w, act, act_stride, m, s->tail_a[0]);
     for (int64_t g = 0; g < n_groups; g += WIDE) {
@@ -194,7 +190,7 @@ void loam_matmul_bf16_amx(const loam_packed *w, int64_t g0, int64_t n_groups, co
         _tile_release();
         return;
     }
-    configure(ROWS, ROWS, 4, 2);
+    configure_whole_tiles();
     const int64_t whole = w->k / CHUNK, step = BLOCK / CHUNK;
     for (int64_t c0 = 0; c0 < whole || c0 == 0; c0 += step)
         for (int64_t g = 0; g < n_groups; g += 2) {
