@@ -88,6 +88,8 @@ static loam_status decode_quick(loam_video_wan *w, const loam_video_work *k, con
             lay(frame++, &whole, v.p.factor, pixels + j * area * 3, 1, 0);
     }
     loam_taehv_end(&v);
+    if (st == LOAM_OK)
+        loam_image_tell(k->watch, "decode", (int)k->f, (int)k->f);
     return st;
 }
 
@@ -136,6 +138,8 @@ static loam_status decode_whole(loam_video_wan *w, const loam_video_work *k, con
     }
     free(z);
     free(part);
+    if (st == LOAM_OK)
+        loam_image_tell(k->watch, "decode", (int)(t.ny * t.nx * k->f), (int)(t.ny * t.nx * k->f));
     return st;
 }
 
@@ -181,8 +185,6 @@ loam_status loam_video_wan_decode(loam_video_model *m, const loam_video_work *k,
         st = is_quick(w, k->r) ? decode_quick(w, k, latent, pixels, out, err)
                                : decode_whole(w, k, latent, pixels, out, err);
     free(pixels);
-    if (st == LOAM_OK)
-        loam_image_tell(k->watch, "decode", 1, 1);
     return st;
 }
 
