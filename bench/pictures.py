@@ -189,7 +189,8 @@ def measure(args, who, part, size):
         cmd = [args.loam, "bench", kind, "-m", args.model, "-W", str(size), "-H", str(size), "-t", str(args.threads),
                "-r", str(args.runs), "--json", "--stage", "pixels" if part == "vae" else "step"]
         cmd += ["-f", str(args.frames)] if part == "wan" else []
-        cmd += ["--type", "bf16"] if dtype == "bf16" else []
+        weights = dtype if dtype == "bf16" else args.type
+        cmd += ["--type", weights] if weights else []
         out, _, memory = run(cmd, {} if level == "all" else {"LOAM_CPU": level})
         found = json.loads(out)
         return {part: found["stages"][0]["best"]}, memory, found["stages"][0]["gflop"]
@@ -282,6 +283,7 @@ def main():
     parser.add_argument("--runs", type=int, default=2, help="of a started program, after one to warm up")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="", help="a pattern of names, as 'AVX2|cpp'")
+    parser.add_argument("--type", help="of Loam's weights, as q8_0, where the table does not say bf16 (the file's)")
     parser.add_argument("--json", help="also writes everything here")
     parser.add_argument("--same", action="store_true", help="compares pictures, not speed")
     args = parser.parse_args()

@@ -166,6 +166,24 @@ LOAM_CHECK_RESULT loam_status loam_image_decode(loam_image_model *m, const float
 /* A picture whose sides are multiples of the factor -> moments [2·c][h][w]: mean and log-variance, not scaled. */
 LOAM_CHECK_RESULT loam_status loam_image_encode(loam_image_model *m, const loam_image_rgb *picture, float *moments,
                                                 loam_err *err);
+/* How h × w latent positions are cut (image_tiles.c): tiles of th × tw that overlap by a quarter, nx of them in a row.
+ */
+typedef struct loam_image_tiling {
+    int64_t h, w, th, tw, step, ny, nx;
+} loam_image_tiling;
+/* A tile: rows from y0, columns from x0, and how many of them the tiles above and to the left reach. */
+typedef struct loam_image_tile {
+    int64_t y0, x0, h, w, above, left;
+} loam_image_tile;
+/* Tiles of up to side × side; side ≥ both h and w: one, whole. */
+loam_image_tiling loam_image_cut(int64_t h, int64_t w, int64_t side);
+loam_image_tile loam_image_tile_at(const loam_image_tiling *t, int64_t i);
+/* 0 … 1 to 0 … 255, rounded. */
+uint8_t loam_image_byte(float x);
+/* Lays a tile's pixels [h·factor][w·factor][3], which times mul plus add are 0 … 1, over what is there already, in
+ * the order of the tiles; the seams are mixed. CORRUPT when there is one that is no number. */
+LOAM_CHECK_RESULT loam_status loam_image_lay(loam_image_rgb *picture, const loam_image_tile *p, int64_t factor,
+                                             const float *pixels, float mul, float add, loam_err *err);
 /* A picture of one pixel a latent position: bias + Σ_c latent[c · stride + position] · map[c], -1 to 1. */
 LOAM_CHECK_RESULT loam_status loam_image_rough(const float *latent, int64_t stride, int64_t h, int64_t w,
                                                int n_channels, const float (*map)[3], const float bias[3],

@@ -15,23 +15,6 @@ loam_status loam_image_rgb_new(int width, int height, loam_image_rgb *out, loam_
     return LOAM_OK;
 }
 
-static uint8_t to_byte(float x)
-{
-    x = x * 255.0f;
-    return !(x > 0) ? 0 : x >= 255.0f ? 255 : (uint8_t)lrintf(x);
-}
-
-/* Weight of position i in a tile of n that overlaps by `ramp` with its neighbours: rises and falls linearly. */
-static float ramp(int64_t i, int64_t n, int64_t width, bool first, bool last)
-{
-    float w = 1;
-    if (!first && i < width)
-        w = ((float)i + 0.5f) / (float)width;
-    if (!last && n - 1 - i < width)
-        w = fminf(w, ((float)(n - 1 - i) + 0.5f) / (float)width);
-    return w;
-}
-
 /* Runs the decoder over one tile: *pixels [th·f][tw·f][3], about -1 to 1, until the next run. */
 static loam_status decode_tile(loam_image_model *m, const float *latent, int64_t h, int64_t w, int64_t y0, int64_t x0,
                                int64_t th, int64_t tw, const float **pixels, loam_err *err)
@@ -48,60 +31,22 @@ static loam_status decode_tile(loam_image_model *m, const float *latent, int64_t
     return LOAM_OK;
 }
 
-/* Tiles of `tile` latent positions that overlap by a quarter, mixed by ramps; tile ≥ both sides: one, whole. sum
- * [h·f][w·f][4] of r, g, b and weight, zeroed. */
-static loam_status sum_tiles(loam_image_model *m, const float *latent, int64_t h, int64_t w, int64_t tile,
-                             const loam_image_watch *watch, float *sum, loam_err *err)
-{
-    const int64_t f = m->vae.factor, th = h < tile ? h : tile, tw = w < tile ? w : tile;
-    const int64_t overlap = tile / 4 > 0 ? tile / 4 : 1, step = tile > overlap ? tile - overlap : 1;
-    const int64_t ny = h > th ? (h - th + step - 1) / step + 1 : 1, nx = w > tw ? (w - tw + step - 1) / step + 1 : 1;
-    LOAM_TRY(loam_image_want(m, LOAM_IMAGE_DECODER, (loam_image_key){1, th, tw, 0}, err));
-    for (int64_t i = 0; i < ny * nx; i++) {
-        /* the last tile of a row or column ends at the edge and overlaps more */
-        int64_t ty = i / nx, tx = i % nx, y0 = ty * step < h - th ? ty * step : h - th;
-        int64_t x0 = tx * step < w - tw ? tx * step : w - tw;
-        const float *pixels = NULL;
-        loam_image_tell(watch, "decode", (int)i, (int)(ny * nx));
-        LOAM_TRY(loam_image_check_cancelled(watch, err));
-        LOAM_TRY(decode_tile(m, latent, h, w, y0, x0, th, tw, &pixels, err));
-        for (int64_t y = 0; y < th * f; y++) {
-            float wy = ramp(y, th * f, overlap * f, y0 == 0, y0 + th == h);
-            for (int64_t x = 0; x < tw * f; x++) {
-                float weight = wy * ramp(x, tw * f, overlap * f, x0 == 0, x0 + tw == w);
-                float *s = sum + ((y0 * f + y) * w * f + x0 * f + x) * 4;
-                for (int j = 0; j < 3; j++)
-                    s[j] += weight * pixels[(y * tw * f + x) * 3 + j];
-                s[3] += weight;
-            }
-        }
-    }
-    loam_image_tell(watch, "decode", (int)(ny * nx), (int)(ny * nx));
-    return LOAM_OK;
-}
-
-static loam_status not_a_number(loam_err *err)
-{
-    LOAM_FAIL(err, CORRUPT, "the VAE's pixels are not numbers; another VAE may help");
-}
-
 static loam_status decode_vae(loam_image_model *m, const float *latent, int64_t h, int64_t w, int64_t tile,
                               const loam_image_watch *watch, loam_image_rgb *out, loam_err *err)
 {
-    const size_t n = (size_t)out->width * (size_t)out->height;
-    float *sum = calloc(n * 4, sizeof *sum);
-    if (!sum)
-        LOAM_FAIL(err, NO_MEMORY, "no memory for a picture of %d x %d", out->width, out->height);
-    loam_status st = sum_tiles(m, latent, h, w, tile, watch, sum, err);
-    for (size_t i = 0; st == LOAM_OK && i < n; i++) {
-        const float *s = sum + i * 4;
-        if (!isfinite(s[0] + s[1] + s[2]))
-            st = not_a_number(err);
-        for (size_t j = 0; j < 3; j++)
-            out->pixels[i * 3 + j] = to_byte(s[j] / s[3] * 0.5f + 0.5f);
+    const loam_image_tiling t = loam_image_cut(h, w, tile);
+    const int n = (int)(t.ny * t.nx);
+    LOAM_TRY(loam_image_want(m, LOAM_IMAGE_DECODER, (loam_image_key){1, t.th, t.tw, 0}, err));
+    for (int i = 0; i < n; i++) {
+        const loam_image_tile p = loam_image_tile_at(&t, i);
+        const float *pixels = NULL;
+        loam_image_tell(watch, "decode", i, n);
+        LOAM_TRY(loam_image_check_cancelled(watch, err));
+        LOAM_TRY(decode_tile(m, latent, h, w, p.y0, p.x0, p.h, p.w, &pixels, err));
+        LOAM_TRY(loam_image_lay(out, &p, m->vae.factor, pixels, 0.5f, 0.5f, err));
     }
-    free(sum);
-    return st;
+    loam_image_tell(watch, "decode", n, n);
+    return LOAM_OK;
 }
 
 static loam_status decode_quick(loam_image_model *m, const float *latent, int64_t h, int64_t w,
@@ -111,11 +56,7 @@ static loam_status decode_quick(loam_image_model *m, const float *latent, int64_
     loam_image_tell(watch, "decode", 0, 1);
     LOAM_TRY(loam_image_want(m, LOAM_IMAGE_QUICK, (loam_image_key){1, h, w, 0}, err));
     LOAM_TRY(loam_taesd_run(loam_image_net_of(m, LOAM_IMAGE_QUICK), latent, &pixels, err));
-    for (size_t i = 0; i < (size_t)out->width * (size_t)out->height * 3; i++) {
-        if (!isfinite(pixels[i]))
-            return not_a_number(err);
-        out->pixels[i] = to_byte(pixels[i]);
-    }
+    LOAM_TRY(loam_image_lay(out, &(loam_image_tile){.h = h, .w = w}, out->width / w, pixels, 1, 0, err));
     loam_image_tell(watch, "decode", 1, 1);
     return LOAM_OK;
 }
@@ -159,7 +100,7 @@ loam_status loam_image_rough(const float *latent, int64_t stride, int64_t h, int
             float x = bias[j];
             for (int c = 0; c < n_channels; c++)
                 x += latent[c * stride + i] * map[c][j];
-            out->pixels[i * 3 + j] = to_byte(x * 0.5f + 0.5f);
+            out->pixels[i * 3 + j] = loam_image_byte(x * 0.5f + 0.5f);
         }
     return LOAM_OK;
 }
@@ -209,7 +150,7 @@ static void resize_axis(const uint8_t *in, int n_in, int64_t in_step, int64_t in
                 double sum = 0;
                 for (int i = first; i <= last; i++)
                     sum += weight[i - first] * in[l * in_line + i * in_step + c];
-                out[l * out_line + o * out_step + c] = to_byte((float)(sum / total / 255));
+                out[l * out_line + o * out_step + c] = loam_image_byte((float)(sum / total / 255));
             }
     }
 }

@@ -15,15 +15,15 @@ typedef struct loam_logit_bias {
 } loam_logit_bias;
 
 typedef struct loam_sampler_params {
-    float temperature;           /* 0: always the most probable token (ties: the lowest id) */
-    int top_k;                   /* 0: all */
-    float top_p;                 /* 1: all */
-    float min_p;                 /* 0: all */
-    float repeat_penalty;        /* 1: none; llama.cpp's: positive logits divided, negative multiplied */
-    int repeat_last_n;           /* tokens looked back at by the three penalties; -1: all, 0: none */
-    float presence_penalty;      /* 0: none */
-    float frequency_penalty;     /* 0: none */
-    uint64_t seed;               /* the caller draws one where the user gave none, and reports it */
+    float temperature;       /* 0: always the most probable token (ties: the lowest id) */
+    int top_k;               /* 0: all */
+    float top_p;             /* 1: all */
+    float min_p;             /* 0: all */
+    float repeat_penalty;    /* 1: none; llama.cpp's: positive logits divided, negative multiplied */
+    int repeat_last_n;       /* tokens looked back at by the three penalties; -1: all, 0: none */
+    float presence_penalty;  /* 0: none */
+    float frequency_penalty; /* 0: none */
+    uint64_t seed;           /* the caller draws one where the user gave none, and reports it */
     const loam_logit_bias *bias; /* copied by submit */
     size_t n_bias;
 } loam_sampler_params;

@@ -1,5 +1,4 @@
 /* Wan's latents to frames: by the VAE, in tiles where whole frames need too much memory, or by TAEHV. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,73 +7,11 @@
 
 enum { FRAMES_AT_ONCE = 4 /* most that a step of a decoder makes */ };
 
-static uint8_t to_byte(float x)
-{
-    x = x * 255.0f;
-    return !(x > 0) ? 0 : x >= 255.0f ? 255 : (uint8_t)lrintf(x);
-}
-
-/* A tile of the latent: rows from y0, columns from x0, and how many of them the tiles above and to the left reach. */
-typedef struct tile {
-    int64_t y0, x0, h, w, above, left;
-} tile;
-
-/* How frames are cut: tiles of th × tw that overlap by a quarter, nx of them in a row. */
-typedef struct tiling {
-    int64_t h, w, th, tw, step, ny, nx;
-} tiling;
-
-static tiling cut(int64_t h, int64_t w, int64_t side)
-{
-    tiling t = {.h = h, .w = w, .th = h < side ? h : side, .tw = w < side ? w : side};
-    t.step = side - side / 4;
-    t.ny = h > t.th ? (h - t.th + t.step - 1) / t.step + 1 : 1;
-    t.nx = w > t.tw ? (w - t.tw + t.step - 1) / t.step + 1 : 1;
-    return t;
-}
-
-/* The last tile of a row or column ends at the edge and overlaps more. */
-static int64_t start(int64_t i, int64_t step, int64_t whole, int64_t side)
-{
-    return i * step < whole - side ? i * step : whole - side;
-}
-
-static tile tile_of(const tiling *t, int64_t i)
-{
-    const int64_t ty = i / t->nx, tx = i % t->nx;
-    tile p = {start(ty, t->step, t->h, t->th), start(tx, t->step, t->w, t->tw), t->th, t->tw, 0, 0};
-    p.above = ty ? start(ty - 1, t->step, t->h, t->th) + t->th - p.y0 : 0;
-    p.left = tx ? start(tx - 1, t->step, t->w, t->tw) + t->tw - p.x0 : 0;
-    return p;
-}
-
-/* From 0 to 1 over the first n positions. */
-static float rise(int64_t i, int64_t n)
-{
-    return i < n ? ((float)i + 0.5f) / (float)n : 1;
-}
-
-/* Lays a frame of a tile over what is there already; the seams are mixed. pixels · mul + add are 0 … 1. */
-static void lay(loam_image_rgb *frame, const tile *p, int64_t factor, const float *pixels, float mul, float add)
-{
-    for (int64_t y = 0; y < p->h * factor; y++) {
-        const float down = rise(y, p->above * factor);
-        uint8_t *row = frame->pixels + ((p->y0 * factor + y) * frame->width + p->x0 * factor) * 3;
-        for (int64_t x = 0; x < p->w * factor; x++) {
-            const float share = down * rise(x, p->left * factor);
-            for (int64_t j = x * 3; j < x * 3 + 3; j++) {
-                const uint8_t new = to_byte(*pixels++ * mul + add);
-                row[j] = share < 1 ? (uint8_t)lrintf((float)row[j] + share * ((float)new - (float)row[j])) : new;
-            }
-        }
-    }
-}
-
 static loam_status decode_quick(loam_video_wan *w, const loam_video_work *k, const float *latent, float *pixels,
                                 loam_video_result *out, loam_err *err)
 {
     loam_taehv v;
-    const tile whole = {.h = k->h, .w = k->w};
+    const loam_image_tile whole = {.h = k->h, .w = k->w};
     LOAM_TRY(loam_taehv_begin(&v, w->store, &w->taehv, false, k->f, k->h, k->w, err));
     loam_status st = LOAM_OK;
     loam_image_rgb *frame = out->frames;
@@ -85,7 +22,7 @@ static loam_status decode_quick(loam_video_wan *w, const loam_video_work *k, con
         if (st == LOAM_OK)
             st = loam_taehv_decode_step(&v, latent, pixels, err);
         for (int64_t j = 0; j < frames && st == LOAM_OK; j++)
-            lay(frame++, &whole, v.p.factor, pixels + j * area * 3, 1, 0);
+            st = loam_image_lay(frame++, &whole, v.p.factor, pixels + j * area * 3, 1, 0, err);
     }
     loam_taehv_end(&v);
     if (st == LOAM_OK)
@@ -94,11 +31,11 @@ static loam_status decode_quick(loam_video_wan *w, const loam_video_work *k, con
 }
 
 /* All frames of one tile, from its part z [c][f][h][w] of the latent. */
-static loam_status decode_tile(loam_video_wan *w, const loam_video_work *k, const tiling *t, int64_t i, const float *z,
-                               float *pixels, loam_video_result *out, loam_err *err)
+static loam_status decode_tile(loam_video_wan *w, const loam_video_work *k, const loam_image_tiling *t, int64_t i,
+                               const float *z, float *pixels, loam_video_result *out, loam_err *err)
 {
     loam_wan_vae v;
-    const tile p = tile_of(t, i);
+    const loam_image_tile p = loam_image_tile_at(t, i);
     LOAM_TRY(loam_wan_vae_begin(&v, w->store, &w->vae, false, k->f, p.h, p.w, err));
     loam_status st = LOAM_OK;
     loam_image_rgb *frame = out->frames;
@@ -109,7 +46,7 @@ static loam_status decode_tile(loam_video_wan *w, const loam_video_work *k, cons
         if (st == LOAM_OK)
             st = loam_wan_vae_decode_step(&v, z, pixels, err);
         for (int64_t j = 0; j < frames && st == LOAM_OK; j++)
-            lay(frame++, &p, v.p.factor, pixels + j * area * 3, 0.5f, 0.5f);
+            st = loam_image_lay(frame++, &p, v.p.factor, pixels + j * area * 3, 0.5f, 0.5f, err);
     }
     loam_wan_vae_end(&v);
     return st;
@@ -118,7 +55,7 @@ static loam_status decode_tile(loam_video_wan *w, const loam_video_work *k, cons
 static loam_status decode_whole(loam_video_wan *w, const loam_video_work *k, const float *latent, float *pixels,
                                 loam_video_result *out, loam_err *err)
 {
-    const tiling t = cut(k->h, k->w, w->tile);
+    const loam_image_tiling t = loam_image_cut(k->h, k->w, w->tile);
     const int64_t planes = k->c * k->f;
     float *z = malloc(k->n * sizeof *z), *part = malloc((size_t)(planes * t.th * t.tw) * sizeof *part);
     loam_status st = LOAM_OK;
@@ -129,7 +66,7 @@ static loam_status decode_whole(loam_video_wan *w, const loam_video_work *k, con
         loam_wan_vae_denormalise(&w->vae, k->f * k->h * k->w, latent, z);
     }
     for (int64_t i = 0; i < t.ny * t.nx && st == LOAM_OK; i++) {
-        const tile p = tile_of(&t, i);
+        const loam_image_tile p = loam_image_tile_at(&t, i);
         float *to = part;
         for (int64_t plane = 0; plane < planes; plane++)
             for (int64_t y = 0; y < p.h; y++, to += p.w)
@@ -162,7 +99,7 @@ loam_status loam_video_wan_plan_decoder(loam_video_wan *w, const loam_video_requ
     size_t have = loam_memory_available();
     have = have > host ? have - host : 0;
     for (w->tile = r->tile > 0 ? r->tile : LOAM_IMAGE_MAX_SIDE;;) {
-        const tiling t = cut(h, wide, w->tile);
+        const loam_image_tiling t = loam_image_cut(h, wide, w->tile);
         LOAM_TRY(loam_wan_vae_bytes(w->store, &w->vae, false, f, t.th, t.tw, bytes, err));
         if (r->tile != 0 || *bytes <= have || w->tile <= LOAM_IMAGE_TILE / 4)
             return LOAM_OK;
@@ -221,10 +158,15 @@ loam_status loam_video_wan_preview(loam_video_model *m, const loam_video_work *k
         }
         if (st == LOAM_OK)
             st = loam_image_rgb_new(k->r->width, k->r->height, out, err);
-        for (size_t i = 0; st == LOAM_OK && i < (size_t)out->width * (size_t)out->height * 3; i++)
-            out->pixels[i] = to_byte(pixels[i]);
+        const loam_image_tile whole = {.h = k->h, .w = k->w};
+        if (st == LOAM_OK)
+            st = loam_image_lay(out, &whole, w->taehv.factor, pixels, 1, 0, err);
     }
     free(one);
     free(pixels);
+    if (st != LOAM_OK) {
+        free(out->pixels);
+        *out = (loam_image_rgb){0};
+    }
     return st;
 }
